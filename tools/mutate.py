@@ -1,30 +1,35 @@
 #!/usr/bin/env python3
 """Do the tests notice? Changes the implementation in one small place at a time and runs the tests.
 
-    tools/mutate.py --seed 1 --mutants 300   draws 300 places by the seed, in two copies of the project at once;
-                                             goes on where it was stopped; at the end the table of what was
-                                             noticed, and 1 if a survivor is not listed in tools/mutate.txt
-                                             or less than 97 % was noticed
+    tools/mutate.py --seed 1 --mutants 300   300 places drawn by the seed; goes on where it was stopped; at the
+                                             end the table of what was noticed, and 1 if a survivor is not
+                                             listed in tools/mutate.txt or less than 97 % was noticed
     tools/mutate.py --only FUNCTION          every place in one function
     tools/mutate.py --show                   only prints the table and the survivors so far
+    tools/mutate.py --check                  is each entry of tools/mutate.txt still a place in the header?
 
 A change is one of: a comparison turned, a bound moved, and/or exchanged, a sign exchanged, a number one
-larger, a negation dropped, a statement dropped. Each mutant meets, until one test fails: the programs that
-test its room (tests/README.md), all programs of `make check` and some seeds of the simulated world, without
-sanitizers, then its room's programs under them. A mutant that compiles to the same code as the original is
-no change, and is not counted.
+larger, a negation dropped, a statement dropped. The draw depends on the seed and on the text of each place,
+so that it stays the same while the code around it changes.
 
-build/mutate/1 and 2 are the copies, 1s and 2s those with sanitizers, build/mutate/results.jsonl is what is
-known.
+All changes are compiled at once, each into a copy of its function, and an environment variable chooses the
+copy that is called. So the programs are built once, under sanitizers, and judging a change takes only as
+long as its tests run. Each change meets the programs that test its room (tests/README.md), those of
+`make check` and some seeds of the simulated world, until one fails; quick programs come first, and those
+that never call the function are left out. A change is not counted if the compiler refuses it or makes the
+same code of it in every configuration. Survivors meet the tests again in the next run.
+
+build/mutate/tree is the copy of the project, build/mutate/results.jsonl holds the verdicts.
 """
 import argparse
+import bisect
+import collections
 import hashlib
 import json
 import os
 import queue
-import random
 import re
-import shutil
+import resource
 import subprocess
 import sys
 import threading
@@ -37,13 +42,21 @@ from scratch import copy_tree  # noqa: E402
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 HEADER = "avito_messenger.h"
 PLACE = os.path.join(TOP, "build", "mutate")
+TREE = os.path.join(PLACE, "tree")
 RESULTS = os.path.join(PLACE, "results.jsonl")
+MEASURED = os.path.join(PLACE, "measured.json")
 LIST = os.path.join(TOP, "tools", "mutate.txt")
 LEAST = 97.0
-WORLD = ["build/world.san", "--seeds", "100"]
-PATIENCE = 10.0  # the time limit of a program: at least so many seconds, else so many times what it takes unchanged
-PLAIN = ["SANITIZE=-O0", "CFLAGS_SAN=-std=c99 -O0 -w"]
-SANITIZED = ["WARN=-w"]
+WORLD = "build/world.san"
+WORLD_SEEDS = "200"
+QUICK = 1.0  # seconds: shorter programs run before the longer ones of the room
+# The limit of a program's processor time: so many times what it takes without a change, plus some seconds. The
+# limit by the clock is only for a program that waits for ever.
+TIMES, SECONDS, CLOCK = 3, 2, 60
+# The compiler's code is compared in each of these.
+CONFIGURATIONS = (["-DAVITO_WITH_POSIX=1", "-DAVITO_WITH_BEARSSL=1"], ["-DAVITO_TINY=1"],
+                  ["-DAVITO_WITH_SIMD=0", "-DAVITO_WITH_SHORTCUTS=0"], ["-DAVITO_WITH_SIMD=0"])
+FLAGS = "CFLAGS_SAN=-std=c99 -O1 -w $(SANITIZE)"
 
 # Searched in code whose comments, strings and directives are blank, and the replacement.
 CHANGES = (
@@ -57,46 +70,129 @@ CHANGES = (
                   r"(?:\(void\))?[a-z_][\w.>\[\]-]*(?: [|&+*/^<>-]*= [^;\n]*|\([^;\n]*\)|\+\+|--);)$", ""),
 )
 
+# Linked with every program: the number of the change that is on, and which changes were called.
+CHOICE = """
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <fcntl.h>
+#include <unistd.h>
+static unsigned char unseen[%d];
+unsigned char *mutant_seen = unseen;
+int mutant_on;
+__attribute__((constructor)) static void mutant_choose(void)
+{
+    const char *on = getenv("MUTANT"), *seen = getenv("MUTANT_SEEN");
+    mutant_on = on == NULL ? 0 : atoi(on);
+    if (seen != NULL) { /* a bare system call, because some tests replace open() */
+        void *map = mmap(NULL, sizeof unseen, PROT_READ | PROT_WRITE, MAP_SHARED,
+                         (int)syscall(SYS_openat, AT_FDCWD, seen, O_RDWR), 0);
+        mutant_seen = map == MAP_FAILED ? unseen : map;
+    }
+}
+"""
+CHOOSE = """#ifndef MUTANT
+extern unsigned char *mutant_seen;
+extern int mutant_on;
+#define MUTANT(n) (mutant_seen[n] = 1, mutant_on == (n))
+#endif
+"""
+COMPILER = """#!/bin/sh
+case " $* " in *" -c "*) exec gcc "$@" ;; esac
+exec gcc "$@" {choice}
+"""
+
+
+class Function:
+    def __init__(self, text, code, name, brace, end):
+        self.name, self.brace, self.end = name, brace, end
+        self.begin = max(code.rfind(mark, 0, brace) for mark in ";{}") + 1
+        while code[self.begin].isspace():
+            self.begin += 1
+        self.head = code[self.begin:brace].strip()
+        self.digest = hashlib.sha256(text[self.begin:end].encode()).hexdigest()[:16]
+
+    def copy_head(self, name):
+        head = re.sub(rf"\b{self.name}\b", name, self.head, count=1)
+        return head.replace("AVITO_API", "static", 1)
+
+    def arguments(self):
+        """The names of the parameters, as a call passes them on."""
+        inside = self.head[self.head.index("(") + 1:self.head.rindex(")")]
+        names, depth, piece = [], 0, ""
+        for c in inside + ",":
+            depth += {"(": 1, ")": -1}.get(c, 0)
+            if c == "," and depth == 0:
+                pointer = re.search(r"\(\*\s*(\w+)", piece)
+                names.append(pointer.group(1) if pointer else re.findall(r"\w+", re.sub(r"\[.*?\]", "", piece))[-1])
+                piece = ""
+            else:
+                piece += c
+        return ", ".join(name for name in names if name != "void")
+
 
 class Mutant:
     def __init__(self, kind, function, at, old, new, line):
         self.kind, self.function, self.at, self.old, self.new, self.line = kind, function, at, old, new, line
+        self.key = ""
 
-    def key(self, text):
-        """A key that stays the same when the code around it moves."""
+    def name_it(self, text, seen):
+        """Makes a key that stays the same when the code around it moves."""
         begin = text.rfind("\n", 0, self.at) + 1
         end = text.find("\n", self.at)
-        column = self.at - begin - (len(text[begin:end]) - len(text[begin:end].lstrip()))
-        line = text[begin:end].strip()
-        return f"{self.function} | {line} | {column}: {self.old if len(self.old) < 4 else 'it'} -> {self.new or 'nothing'}"
+        after = self.at + len(self.old)
+        line = f"{text[begin:self.at]}[[{text[self.at:after]}]]{text[after:end]}".strip()
+        key = f"{self.function.name} | {line} | {self.new or 'nothing'}"
+        seen[key] += 1
+        self.key = key if seen[key] == 1 else f"{key} ({seen[key]})"
+
+    def apply(self, text, begin=0, end=None):
+        new = self.new if self.kind != "statement" else ";"
+        return text[begin:self.at] + new + text[self.at + len(self.old):end]
+
+
+def functions(text, code, starts):
+    for name, first, last, _ in csource.functions(text):
+        yield Function(text, code, name, code.index("{", starts[first - 1]), starts[last])
 
 
 def mutants(text):
     code = csource.blank_comments(text, directives=True)
-    start = code.find("\n", 0)
-    starts = [0]
-    while start >= 0:
-        starts.append(start + 1)
-        start = code.find("\n", start + 1)
-    found = []
-    for name, first, last, _ in csource.functions(text):
-        begin, end = starts[first - 1], starts[last]
+    starts = [0] + [match.end() for match in re.finditer("\n", code)]
+    found, seen = [], collections.Counter()
+    for function in functions(text, code, starts):
         for kind, pattern, table in CHANGES:
-            for match in re.finditer(pattern, code[begin:end]):
+            for match in re.finditer(pattern, code[function.brace:function.end]):
                 old = match.group(1)
                 if kind == "statement" and re.match(r"(assert|AVITOI_ASSERT)\b", old):
                     continue
                 new = str(int(old) + 1) if table is None else table if table == "" else table[old]
-                at = begin + match.start(1)
-                found.append(Mutant(kind, name, at, old, new, code.count("\n", 0, at) + 1))
+                at = function.brace + match.start(1)
+                found.append(Mutant(kind, function, at, old, new, bisect.bisect(starts, at)))
+                found[-1].name_it(text, seen)
     return found
 
 
-def apply(text, mutant):
-    old = mutant.old
-    new = mutant.new if mutant.kind != "statement" else ";"
-    assert text[mutant.at:mutant.at + len(old)].split("\"")[0] == old.split("\"")[0]
-    return text[:mutant.at] + new + text[mutant.at + len(old):]
+def draw(every, seed, number):
+    return sorted(every, key=lambda m: hashlib.sha256(f"{seed} {m.key}".encode()).digest())[:number]
+
+
+def with_copies(text, chosen):
+    """The header with a copy of its function for each (number, mutant)."""
+    of_function = collections.defaultdict(list)
+    for number, mutant in chosen:
+        of_function[mutant.function.begin].append((number, mutant))
+    pieces, done = [CHOOSE], 0
+    for begin in sorted(of_function):
+        function = of_function[begin][0][1].function
+        pieces += [text[done:begin], function.head, ";\n"]
+        calls = ""
+        for number, mutant in of_function[begin]:
+            pieces += [function.copy_head(f"mutant_{number}"), "\n", mutant.apply(text, function.brace, function.end)]
+            calls += f" if (MUTANT({number})) return mutant_{number}({function.arguments()});"
+        pieces += [function.head, "\n{", calls]
+        done = function.brace + 1
+    return "".join(pieces) + text[done:]
 
 
 def room_tests():
@@ -106,7 +202,7 @@ def room_tests():
         for line in file:
             cells = [cell.strip() for cell in line.split("|")]
             if len(cells) == 4 and "`" in cells[2]:
-                table[cells[1]] = [os.path.basename(name)[:-2] for name in re.findall(r"`([^`]+_test\.c)`", cells[2])]
+                table[cells[1]] = ["build/tests/" + name for name in re.findall(r"`\w+/(\w+_test)\.c`", cells[2])]
     return table
 
 
@@ -121,177 +217,264 @@ def rooms_of_lines(text):
     return owner
 
 
-def run(command, tree, seconds):
-    try:
-        return subprocess.run(command, cwd=tree, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL, timeout=seconds).returncode
-    except subprocess.TimeoutExpired:
-        return -1
+def compiled(text, flags, name, out="-S"):
+    """Compiles the header's text, under a name that is the same for every change."""
+    folder = os.path.join(PLACE, name)
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, HEADER), "w", encoding="utf-8") as file:
+        file.write(text)
+    return subprocess.run(["gcc", "-std=c99", "-O2", "-w", "-D_GNU_SOURCE", "-DAVITO_MESSENGER_IMPLEMENTATION", *flags,
+                           "-x", "c", out, HEADER, *(["-o", "-"] if out == "-S" else [])],
+                          cwd=folder, capture_output=True, check=False, env=dict(os.environ, LC_ALL="C"))
 
 
-def make(tree, flags, target):
-    return run(["make", "--no-print-directory", "-s", *flags, target], tree, 600)
+class Programs:
+    """The programs of the copy, how long each takes, and which changes each calls."""
 
+    def __init__(self, text, drawn):
+        self.broken = set()
+        self.numbers = {mutant.key: number for number, mutant in enumerate(drawn, 1)}
+        self.seconds, self.clock, self.seen, self.alone = {}, {}, {}, threading.Lock()
+        self.write(text, drawn)
+        listed = subprocess.run(["make", "-s", "mutate-list"], cwd=TREE, check=True, capture_output=True, text=True)
+        self.checked = listed.stdout.split()
 
-def object_code(tree):
-    """A digest of the header's optimised code."""
-    out = os.path.join(tree, "build", "same.o")
-    os.makedirs(os.path.dirname(out), exist_ok=True)
-    subprocess.run(["gcc", "-std=c99", "-O2", "-w", "-I.", "-D_GNU_SOURCE", "-DAVITO_MESSENGER_IMPLEMENTATION",
-                    "-DAVITO_WITH_POSIX=1", "-DAVITO_WITH_BEARSSL=1", "-x", "c", "-c", HEADER, "-o", out],
-                   cwd=tree, check=True)
-    code = subprocess.run(["objdump", "-d", "-s", "--no-show-raw-insn", out], capture_output=True, check=True).stdout
-    return hashlib.sha256(code).hexdigest()
+    def write(self, text, drawn):
+        """Makes the copy of the project, with all changes that compile."""
+        copy_tree(TOP, TREE, keep=(HEADER,))
+        while True:
+            chosen = [(n, m) for n, m in enumerate(drawn, 1) if m.key not in self.broken]
+            copies = with_copies(text, chosen)
+            refused = set()
+            for flags in CONFIGURATIONS:
+                said = compiled(copies, flags, "syntax", "-fsyntax-only").stderr.decode("utf-8", "replace")
+                if "error:" not in said:
+                    continue
+                refused |= {int(number) for number in re.findall(r"In function .mutant_(\d+)", said)}
+                if not refused:
+                    sys.exit("mutate.py: the copies do not compile:\n" + said[:2000])
+            if not refused:
+                break
+            self.broken |= {mutant.key for number, mutant in chosen if number in refused}
+        self.put(os.path.join(TREE, HEADER), copies)
+        self.put(os.path.join(PLACE, "choice.c"), CHOICE % (len(drawn) + 1))
+        self.put(os.path.join(PLACE, "cc"), COMPILER.format(choice=os.path.join(PLACE, "choice.o")))
+        os.chmod(os.path.join(PLACE, "cc"), 0o755)
+        subprocess.run(["gcc", "-c", "choice.c"], cwd=PLACE, check=True)
 
+    @staticmethod
+    def put(path, text):
+        if not os.path.exists(path) or open(path, encoding="utf-8").read() != text:
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
 
-class Copy:
-    """One copy of the project, built in one way."""
+    def build(self, programs, jobs):
+        done = subprocess.run(["make", "--no-print-directory", "-s", f"-j{jobs}", "CC=" + os.path.join(PLACE, "cc"),
+                               "WARN=-w", FLAGS, *programs], cwd=TREE, check=False)
+        if done.returncode:
+            sys.exit("mutate.py: not everything could be built")
 
-    def __init__(self, name, text, flags):
-        self.tree = os.path.join(PLACE, name)
-        self.text, self.flags = text, flags
-        self.seconds = {}
+    def run(self, program, environment):
+        """Returns whether the program succeeded, its seconds of the processor and by the clock. Programs with
+        ports and files of their own run one at a time."""
+        command = [program, "--seeds", WORLD_SEEDS] if program == WORLD else [program]
+        spent = self.seconds.get(program)
+        limit = int(TIMES * spent) + SECONDS if spent is not None else 600
 
-    def write(self, text):
-        with open(os.path.join(self.tree, HEADER), "w", encoding="utf-8") as file:
-            file.write(text)
+        def limits():
+            resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 1))
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
-    def build(self, program):
-        return make(self.tree, self.flags, program) == 0
+        def go():
+            begun = time.monotonic()
+            # CMOCKA_TEST_ABORT: the first failure ends the program.
+            with subprocess.Popen(command, cwd=TREE, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.DEVNULL, preexec_fn=limits, start_new_session=True,
+                                  env=dict(os.environ, CMOCKA_TEST_ABORT="1", **environment)) as child:
+                timer = threading.Timer(CLOCK + TIMES * self.clock.get(program, 600), lambda: os.killpg(child.pid, 9))
+                timer.start()
+                _, status, usage = os.wait4(child.pid, 0)
+                timer.cancel()
+                child.returncode = status
+            return status == 0, usage.ru_utime + usage.ru_stime, time.monotonic() - begun
 
-    def holds(self, program):
-        begun = time.monotonic()
-        limit = PATIENCE * (1.0 + self.seconds[program]) if program in self.seconds else 600
-        good = run(WORLD if program == WORLD[0] else [program], self.tree, limit) == 0
-        self.seconds.setdefault(program, time.monotonic() - begun)
-        return good
+        if program in self.checked:
+            return go()
+        with self.alone:
+            return go()
 
-    def prepare(self, programs):
-        """Builds the programs without a change, and measures how long each takes."""
+    def measure(self, programs):
+        """Runs the programs without a change. Figures of an earlier run hold while the program is the same."""
+        old = {}
+        if os.path.exists(MEASURED):
+            with open(MEASURED, encoding="utf-8") as file:
+                old = json.load(file)
         for program in programs:
-            if program not in self.seconds:
-                self.write(self.text)
-                if not self.build(program) or not self.holds(program):
-                    sys.exit(f"mutate.py: {program} fails in {self.tree} without any change")
+            built = os.stat(os.path.join(TREE, program)).st_mtime
+            if old.get(program, {}).get("built") != built:
+                self.run_alone(program)
+                old[program] = {"built": built, "seconds": self.seconds[program], "clock": self.clock[program],
+                                "seen": sorted(self.seen[program])}
+                with open(MEASURED, "w", encoding="utf-8") as file:
+                    json.dump(old, file)
+            self.seconds[program], self.clock[program] = old[program]["seconds"], old[program]["clock"]
+            self.seen[program] = set(old[program]["seen"])
 
-    def noticed(self, text, programs):
-        """Returns what noticed that the header's text is `text`, or None."""
-        self.prepare(programs)
-        self.write(text)
+    def run_alone(self, program):
+        path = os.path.join(PLACE, "seen")
+        with open(path, "wb") as file:
+            file.write(bytes(len(self.numbers) + 1))
+        good, spent, clock = self.run(program, {"MUTANT_SEEN": path})
+        if not good:
+            sys.exit(f"mutate.py: {program} fails without any change")
+        with open(path, "rb") as file:
+            seen = file.read()
+        self.seconds[program], self.clock[program] = spent, clock
+        self.seen[program] = {key for key, number in self.numbers.items() if seen[number]}
+
+    def noticed(self, mutant, programs):
+        """Returns the first program that notices the change, or None."""
         for program in programs:
-            if not self.build(program):
-                return "the compiler, for " + program
-            if not self.holds(program):
+            if mutant.key not in self.seen[program]:
+                continue
+            on = {"MUTANT": str(self.numbers[mutant.key])}
+            # A program may fail only because the machine is busy: a failure counts if it comes twice.
+            if not self.run(program, on)[0] and not self.run(program, on)[0]:
                 return program
         return None
 
 
-class Worker(threading.Thread):
-    def __init__(self, number, work, text, known):
-        super().__init__(daemon=True)
-        self.work, self.text, self.known = work, text, known
-        copy_tree(TOP, os.path.join(PLACE, str(number)))
-        self.plain = Copy(str(number), text, PLAIN)
-        self.sanitized = Copy(f"{number}s", text, SANITIZED)
-        self.plain.write(text)
-        self.programs = checked(self.plain.tree)
-        self.tests = room_tests()
-        self.rooms = rooms_of_lines(text)
-        self.same = object_code(self.plain.tree)
+class Judge:
+    def __init__(self, text, drawn, jobs):
+        self.text, self.rooms = text, rooms_of_lines(text)
+        tests = room_tests()
+        self.programs = Programs(text, drawn)
+        known = set(subprocess.run(["make", "-s", "mutate-all"], cwd=TREE, check=True, capture_output=True,
+                                   text=True).stdout.split())
+        self.tests = {room: [name for name in names if name in known] for room, names in tests.items()}
+        self.original = [compiled(text, flags, "same").stdout for flags in CONFIGURATIONS]
+        needed = {name for mutant in drawn for name in self.room(mutant)} | set(self.programs.checked)
+        self.programs.build(sorted(needed), jobs)
+        self.programs.measure(sorted(needed))
 
-    def judge(self, mutant):
-        text = apply(self.text, mutant)
-        first = [f"build/tests/{name}" for name in self.tests.get(self.rooms[mutant.line], [])]
-        first.sort(key=lambda name: self.plain.seconds.get(name, 0))
-        killer = self.plain.noticed(text, first)
+    def room(self, mutant):
+        return sorted(self.tests.get(self.rooms[mutant.line], []), key=lambda name: self.programs.seconds.get(name, 0))
+
+    def is_same(self, mutant, name):
+        changed = mutant.apply(self.text)
+        return all(compiled(changed, flags, name).stdout == code for flags, code in zip(CONFIGURATIONS, self.original))
+
+    def judge(self, mutant, name):
+        """Returns (verdict, the program that noticed it or why it does not count)."""
+        if mutant.key in self.programs.broken:
+            return "not counted", "does not compile"
+        first = self.room(mutant)
+        programs = first + sorted(set(self.programs.checked) - set(first), key=self.programs.seconds.get)
+        quick = [program for program in programs if self.programs.seconds[program] < QUICK]
+        killer = self.programs.noticed(mutant, quick)
         if killer:
-            return killer
-        if object_code(self.plain.tree) == self.same:
-            return "equal"
-        killer = self.plain.noticed(text, [name for name in self.programs if name not in first])
-        if killer or not first:
-            return killer or "survived"
-        copy_tree(TOP, self.sanitized.tree)
-        return self.sanitized.noticed(text, first) or "survived"
+            return "noticed", killer
+        if self.is_same(mutant, name):
+            return "not counted", "same code"
+        killer = self.programs.noticed(mutant, [program for program in programs if program not in quick])
+        return ("noticed", killer) if killer else ("survived", "")
+
+
+class Worker(threading.Thread):
+    def __init__(self, number, work, judge, known, until):
+        super().__init__(daemon=True)
+        self.folder, self.work, self.judge, self.known, self.until = f"same{number}", work, judge, known, until
 
     def run(self):
-        while True:
+        while time.monotonic() < self.until:
             try:
                 mutant = self.work.get_nowait()
             except queue.Empty:
                 return
-            self.known.add(mutant.key(self.text), mutant.kind, self.judge(mutant))
+            self.known.add(mutant, *self.judge.judge(mutant, self.folder))
 
 
 class Known:
-    """build/mutate/results.jsonl: what became of which mutant."""
+    """build/mutate/results.jsonl: a verdict for each mutant, good while its function stays the same."""
 
     def __init__(self):
         self.lock = threading.Lock()
-        self.verdicts = {}
+        self.entries = {}
         if os.path.exists(RESULTS):
             with open(RESULTS, encoding="utf-8") as file:
                 for line in file:
                     entry = json.loads(line)
-                    self.verdicts[entry["key"]] = entry
+                    self.entries[entry["key"]] = entry
 
-    def add(self, key, kind, verdict):
+    def get(self, mutant):
+        entry = self.entries.get(mutant.key)
+        return entry if entry and entry["code"] == mutant.function.digest else None
+
+    def is_final(self, mutant):
+        entry = self.get(mutant)
+        return entry is not None and entry["verdict"] != "survived"
+
+    def add(self, mutant, verdict, why):
         with self.lock:
-            entry = {"key": key, "kind": kind, "verdict": verdict}
-            self.verdicts[key] = entry
+            entry = {"key": mutant.key, "code": mutant.function.digest, "kind": mutant.kind, "verdict": verdict,
+                     "why": why}
+            self.entries[mutant.key] = entry
             with open(RESULTS, "a", encoding="utf-8") as file:
                 file.write(json.dumps(entry, ensure_ascii=False) + "\n")
-            print(f"{verdict:40} {key}", flush=True)
+            print(f"{verdict:11} {why:28} {mutant.key}", flush=True)
 
 
 def equivalent():
     """tools/mutate.txt: key | reason."""
     listed = {}
-    if os.path.exists(LIST):
-        with open(LIST, encoding="utf-8") as file:
-            for line in file:
-                if line.strip() and not line.startswith("# "):
-                    key, _, reason = line.strip().rpartition(" | ")
-                    listed[key] = reason
+    with open(LIST, encoding="utf-8") as file:
+        for line in file:
+            if line.strip() and not line.startswith("# "):
+                key, _, reason = line.strip().rpartition(" | ")
+                listed[key] = reason
     return listed
 
 
-def table(drawn, known, text):
-    listed = equivalent()
-    counts = {}
-    wrong = []
+def check(every):
+    """Finds entries of the list whose place is gone, or whose reason is missing."""
+    keys = {mutant.key for mutant in every}
+    wrong = [key for key, reason in equivalent().items() if key not in keys or len(reason.split()) < 4]
+    for key in wrong:
+        print("not ok - an entry of tools/mutate.txt has no place in the header, or no reason: " + key)
+    if not wrong:
+        print("ok - each entry of tools/mutate.txt is a place in the header, and has a reason")
+    return 1 if wrong else 0
+
+
+def table(drawn, known):
+    """Prints the verdicts of the drawn mutants. Returns the exit status."""
+    listed, counts, wrong = equivalent(), collections.defaultdict(collections.Counter), []
+    killers = collections.Counter()
     for mutant in drawn:
-        entry = known.verdicts.get(mutant.key(text))
-        if not entry:
-            continue
+        entry = known.get(mutant) or {"verdict": "to go", "why": ""}
         verdict = entry["verdict"]
-        if verdict == "survived":
-            verdict = "listed" if mutant.key(text) in listed else "survived"
-        elif verdict != "equal":
-            verdict = "noticed"
-        counts.setdefault(mutant.kind, {}).setdefault(verdict, 0)
-        counts[mutant.kind][verdict] += 1
-        if verdict == "survived":
-            wrong.append(f"{HEADER}:{mutant.line} {mutant.key(text)}")
-    print("%-12s %8s %9s %7s %9s" % ("change", "noticed", "survived", "listed", "no change"))
-    totals = dict.fromkeys(("noticed", "survived", "listed", "equal"), 0)
+        if verdict == "survived" and mutant.key in listed:
+            verdict = "listed"
+        elif verdict == "survived":
+            wrong.append(f"{HEADER}:{mutant.line} {mutant.key}")
+        elif verdict == "noticed":
+            killers[os.path.basename(entry["why"])] += 1
+        for row in (mutant.kind, "~all"):
+            counts[row][verdict] += 1
+    columns = ("noticed", "survived", "listed", "not counted", "to go")
+    print("%-12s" % "change" + "".join("%12s" % name for name in columns))
     for kind, row in sorted(counts.items()):
-        print("%-12s %8d %9d %7d %9d" % (kind, *(row.get(name, 0) for name in totals)))
-        for name in totals:
-            totals[name] += row.get(name, 0)
-    print("%-12s %8d %9d %7d %9d" % ("all", *totals.values()))
-    counted = totals["noticed"] + totals["survived"]
-    percent = 100.0 * totals["noticed"] / counted if counted else 0.0
-    print(f"{percent:.1f} % of {counted} were noticed (limit {LEAST:.0f} %)")
+        print("%-12s" % kind.strip("~") + "".join("%12d" % row[name] for name in columns))
+    print("noticed by " + ", ".join(f"{name} {number}" for name, number in killers.most_common()))
     for line in wrong:
         print("survived: " + line)
-    return 1 if wrong or percent < LEAST else 0
-
-
-def checked(tree):
-    """The tests that every mutant meets besides those of its room."""
-    listed = subprocess.run(["make", "-s", "mutate-list"], cwd=tree, check=True, capture_output=True, text=True)
-    return listed.stdout.split()
+    total = counts["~all"]
+    counted = total["noticed"] + total["survived"] + total["listed"]
+    percent = 100.0 * total["noticed"] / counted if counted else 0.0
+    good = not wrong and percent >= LEAST and not total["to go"]
+    print(f"{'ok' if good else 'not ok'} - {total['noticed']} of {counted} changes were noticed, {percent:.1f} %; "
+          f"{total['listed']} are listed, {total['survived']} survived, {total['to go']} to go")
+    return 0 if good else 1
 
 
 def main():
@@ -300,28 +483,34 @@ def main():
     parser.add_argument("--mutants", type=int, default=300)
     parser.add_argument("--only", metavar="FUNCTION")
     parser.add_argument("--show", action="store_true")
+    parser.add_argument("--check", action="store_true")
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=1e9, help="stop after so many, and go on in the next run")
     arguments = parser.parse_args()
+    until = time.monotonic() + arguments.seconds
     os.makedirs(PLACE, exist_ok=True)
     with open(os.path.join(TOP, HEADER), encoding="utf-8") as file:
         text = file.read()
     every = mutants(text)
-    drawn = random.Random(arguments.seed).sample(every, min(arguments.mutants, len(every)))
+    if arguments.check:
+        return check(every)
+    drawn = draw(every, arguments.seed, arguments.mutants)
     if arguments.only:
-        drawn = [mutant for mutant in every if mutant.function == arguments.only]
+        drawn = [mutant for mutant in every if mutant.function.name == arguments.only]
     known = Known()
-    if not arguments.show:
-        work = queue.Queue()
-        for mutant in drawn:
-            if mutant.key(text) not in known.verdicts:
-                work.put(mutant)
-        print(f"{len(every)} places, {len(drawn)} drawn, {work.qsize()} to go")
-        workers = [Worker(number, work, text, known) for number in range(1, arguments.jobs + 1)]
+    work = queue.Queue()
+    for mutant in drawn:
+        if not known.is_final(mutant):
+            work.put(mutant)
+    if not arguments.show and not work.empty():
+        print(f"{len(every)} places, {len(drawn)} drawn, {work.qsize()} to go", flush=True)
+        judge = Judge(text, drawn, arguments.jobs)
+        workers = [Worker(number, work, judge, known, until) for number in range(1, arguments.jobs + 1)]
         for worker in workers:
             worker.start()
         for worker in workers:
             worker.join()
-    return table(drawn, known, text)
+    return table(drawn, known)
 
 
 if __name__ == "__main__":

@@ -13,14 +13,15 @@ coverage-programs: $(COVERAGE_PROGRAMS) build/threads_test build/avito build/avi
 coverage-list:
 	@echo $(COVERAGE_PROGRAMS)
 
-# build/mutate/1 and 2: copies whose header has one small fault each.
+# build/mutate/tree: a copy whose header has many small faults, one of which is switched on at a time.
 MUTANTS     ?= 300
 MUTATE_SEED ?= 1
-.PHONY: mutate mutate-list
-mutate: ## small faults in the implementation, one at a time: do the tests notice? (goes on where it stopped)
-	@sh tools/need.sh $(sort $(CHECK_PACKAGES) libssl-dev)
+.PHONY: mutate mutate-list mutate-all
+mutate: packages ## small faults in the implementation, one at a time: do the tests notice? (goes on where it stopped)
 	@$(PYTHON) tools/long_runs.py mutate $(PYTHON) tools/mutate.py --seed $(MUTATE_SEED) --mutants $(MUTANTS)
-# The programs that every mutant meets besides the tests of its room.
-MUTATE_PROGRAMS = $(API_TESTS) build/world.san $(UNIT_TESTS)
+# The programs that every fault meets besides the tests of its room, and the programs that may be such tests.
+MUTATE_PROGRAMS = $(API_TESTS) $(UNIT_TESTS) $(TINY_PROGRAMS) build/world.san
 mutate-list:
 	@echo $(MUTATE_PROGRAMS)
+mutate-all:
+	@echo $(TEST_PROGRAMS)
