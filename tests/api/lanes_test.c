@@ -191,6 +191,7 @@ static void world_step(struct world *w)
     for (int i = 0; i < LANES; i++) {
         if (w->lanes[i].rc == AVITO_AGAIN) {
             w->lanes[i].rc = avito_step(&w->lanes[i].client);
+            assert_true(w->lanes[i].rc != AVITO_AGAIN || avito_wants(&w->lanes[i].client) != 0);
         }
     }
     w->now += w->moved == before ? 20 : 0;
