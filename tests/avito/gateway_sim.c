@@ -937,18 +937,36 @@ static void expect(bool is_so, const char *what)
     }
 }
 
-static void put_qos_0(const char *payload)
+static size_t put_bytes(uint8_t *to, const char *text)
+{
+    const size_t len = strlen(text);
+
+    to[0] = 0;
+    to[1] = (uint8_t)len;
+    memcpy(to + 2, text, len);
+    return len + 2;
+}
+
+/* A command beside the queue. `id` 0: QoS 0. `response`: its response topic; "" if there is none. */
+static void put_aside(uint8_t id, const char *act, const char *payload, const char *response)
 {
     char topic[160];
-    uint8_t body[400];
-    const int len = snprintf(topic, sizeof topic, "avito/shop/send/%s", chat);
+    uint8_t body[700];
+    size_t len;
 
-    body[0] = 0;
-    body[1] = (uint8_t)len;
-    memcpy(body + 2, topic, (size_t)len);
-    body[2 + len] = 0;
-    memcpy(body + 3 + len, payload, strlen(payload));
-    put_packet(0x30, body, 3 + (size_t)len + strlen(payload));
+    snprintf(topic, sizeof topic, "avito/shop/%s/%s", act, chat);
+    len = put_bytes(body, topic);
+    if (id > 0) {
+        body[len++] = 0xff; /* a number that the queue does not reach */
+        body[len++] = id;
+    }
+    body[len++] = (uint8_t)(response[0] != '\0' ? strlen(response) + 3 : 0);
+    if (response[0] != '\0') {
+        body[len++] = 0x08;
+        len += put_bytes(body + len, response);
+    }
+    memcpy(body + len, payload, strlen(payload));
+    put_packet(id > 0 ? 0x32 : 0x30, body, len + strlen(payload));
 }
 
 static void run_for(uint32_t seconds)
@@ -967,7 +985,7 @@ static void flood_and_refusal(void)
     run_for(10);
     results = 0;
     for (int i = 0; i < 1000; i++) {
-        put_qos_0("hallo");
+        put_aside(0, "send", "hallo", "");
     }
     run_for(300);
     expect(results > 20 && results <= 256, "as many are in hand as there are places");
@@ -1087,6 +1105,106 @@ static void flapping_service(void)
     expect(said > 10 && said <= 21, "so many lines within an hour");
 }
 
+/* The second comes before the broker has acknowledged the first one's result. */
+static void wrong_twice(void)
+{
+    static const char wrong[] = "{\"id\":\"c1\",\"other\":1}";
+
+    begin_world(2);
+    calm = true;
+    run_for(10);
+    results = 0;
+    put_aside(1, "read", wrong, "avito/answers");
+    put_aside(2, "read", wrong, "avito/answers");
+    run_for(30);
+    expect(results == 2 && strcmp(result_of[1], "not_done") == 0, "both are refused");
+}
+
+/* Pictures have used up their memory: a text needs none. */
+static void text_among_pictures(void)
+{
+    begin_world(2);
+    calm = true;
+    run_for(10);
+    g.o.pictures_max = 10;
+    put_aside(0, "image", "\xff\xd8\xff\xe0 of 12 bytes", "");
+    put_aside(0, "send", "{\"id\":\"c1\",\"text\":\"command 1.\"}", "");
+    run_for(30);
+    expect(strcmp(result_of[1], "sent") == 0, "the text is sent");
+}
+
+/* A service that fails and works again uses up the lines of an hour; then it fails for good. */
+static void fails_for_good(void)
+{
+    begin_world(2);
+    calm = flaps = true;
+    run_for(2000);
+    flaps = false;
+    down = true;
+    run_for(60);
+    said = 0;
+    run_for(1400);
+    expect(said == 0, "the lines of this hour are used up");
+    run_for(3600);
+    down = false;
+    expect(said == 2, "in the next hour it is said how many are missing, and what is wrong");
+}
+
+/* An account goes while a command is under way, and, the second time, nothing retained is taken. */
+static void account_leaves(void)
+{
+    char topic[160], payload[200];
+    bool gone = false;
+
+    begin_world(2);
+    calm = true;
+    run_for(10);
+    command(1, topic, payload);
+    slow = true;
+    expect(enqueue(topic, payload), "the broker takes it");
+    for (int i = 0; i < 1000 && !gateway_job_is_busy(&shop); i++) {
+        step_world();
+    }
+    expect(gateway_job_is_busy(&shop), "a command is under way");
+    for (int i = 0; i < 200 && !gone; i++) {
+        step_world();
+        gone = gateway_remove(&g, &shop);
+    }
+    expect(gone && times_stored("command 1.") == 1, "it goes when the command is done");
+    slow = false;
+}
+
+static void account_leaves_in_an_upload(void)
+{
+    begin_world(2);
+    calm = true;
+    run_for(10);
+    slow = true;
+    put_aside(0, "image", "\xff\xd8\xff\xe0 of 12 bytes", "");
+    for (int i = 0; i < 20; i++) {
+        step_world();
+    }
+    expect(g.priv.pictures > 0 && shop.lane != NULL, "a picture is under way");
+    expect(gateway_remove(&g, &shop), "it goes at once: nothing of it is in the chat");
+    expect(g.priv.pictures == 0, "no picture waits any more");
+    slow = false;
+}
+
+static void account_leaves_full_broker(void)
+{
+    bool gone = false;
+
+    begin_world(2);
+    calm = quota = true;
+    run_for(10);
+    for (int i = 0; i < 200 && !gone; i++) {
+        step_world();
+        gone = gateway_remove(&g, &shop);
+    }
+    expect(gone, "it goes though its state is refused");
+    quota = false;
+}
+
 /* Three of one id come at once, and only one PUBACK finds room. */
 static void no_room_for_a_puback(void)
 {
@@ -1164,6 +1282,18 @@ int main(int argc, char **argv)
     broker_over_quota();
     end_world();
     flapping_service();
+    end_world();
+    fails_for_good();
+    end_world();
+    account_leaves();
+    end_world();
+    account_leaves_full_broker();
+    end_world();
+    account_leaves_in_an_upload();
+    end_world();
+    wrong_twice();
+    end_world();
+    text_among_pictures();
     end_world();
     day_without_service();
     end_world();

@@ -225,7 +225,7 @@ static void lost(broker *b, gateway *g, const char *why, uint32_t now_ms)
                   : b->pause_ms * 2 < PAUSE_MAX_MS ? b->pause_ms * 2
                                                    : PAUSE_MAX_MS;
     b->wait_ms = b->pause_ms - random % (b->pause_ms / 2);
-    if (!b->failing) {
+    if (!b->failing || gateway_owes_line(g)) {
         b->failing = true;
         gateway_tell(g, why);
     }

@@ -14,6 +14,8 @@ enum { GATEWAY_SUBSCRIBE = 1, GATEWAY_MARKER = 2, GATEWAY_STATUS = 4 }; /* .due 
 /* .due of an account */
 enum { DUE_SUBSCRIBE = 1, DUE_STATUS = 2, DUE_STATE = 4, DUE_DISCOVERY = 8, DUE_UNSUBSCRIBE = 16 };
 
+#define DUE_LEAVING (DUE_UNSUBSCRIBE | DUE_STATUS | DUE_DISCOVERY) /* of an account that goes */
+
 enum { PHASE_BEGIN, PHASE_ASKING, PHASE_PAUSE, PHASE_RUN }; /* who is it? */
 
 enum { MESSAGE_NONE, MESSAGE_NAMING, MESSAGE_PUBLISHED, MESSAGE_HELD, MESSAGE_ACCEPTING };
@@ -31,24 +33,52 @@ enum { MESSAGE_NONE, MESSAGE_NAMING, MESSAGE_PUBLISHED, MESSAGE_HELD, MESSAGE_AC
 
 /* ---- what people and `state` are told ---- */
 
+static bool is_hour_over(const gateway *g, const struct gateway_voice *v)
+{
+    return g->o.boot_ms(g->o.ctx) - v->from_ms >= VOICE_MS;
+}
+
+/* What lasts is said only once, so after lines were left out it is said again. */
+static bool owes_line(const gateway *g, const struct gateway_voice *v)
+{
+    return v->unsaid > 0 && is_hour_over(g, v);
+}
+
+static void begin_hour(gateway *g, struct gateway_voice *v, const char *name)
+{
+    char text[GATEWAY_REASON_MAX];
+
+    if (v->unsaid > 0) {
+        snprintf(text, sizeof text,
+                 say(TEXT("lines left out since then: %u", "с тех пор пропущено строк: %u")),
+                 v->unsaid);
+        g->o.say(g->o.ctx, name, text);
+    }
+    v->from_ms = g->o.boot_ms(g->o.ctx);
+    v->lines = v->unsaid = 0;
+}
+
 /* What fails and works again all the time would fill the log. */
 static void tell(gateway *g, struct gateway_voice *v, const char *name, const char *text)
 {
-    const uint32_t now_ms = g->o.boot_ms(g->o.ctx);
-
-    if (now_ms - v->from_ms >= VOICE_MS) {
-        v->from_ms = now_ms;
-        v->lines = 0;
-    }
-    v->lines += v->lines <= VOICE_LINES;
-    if (v->lines <= VOICE_LINES) {
-        g->o.say(g->o.ctx, name, text);
+    if (is_hour_over(g, v)) {
+        begin_hour(g, v, name);
     }
     if (v->lines == VOICE_LINES) {
+        v->unsaid++;
+        return;
+    }
+    g->o.say(g->o.ctx, name, text);
+    if (++v->lines == VOICE_LINES) {
         g->o.say(g->o.ctx, name,
                  say(TEXT("this changes often: no more of it is said within the hour",
                           "это часто меняется: больше об этом в течение часа не сообщается")));
     }
+}
+
+bool gateway_owes_line(const gateway *g)
+{
+    return owes_line(g, &g->priv.voice);
 }
 
 void gateway_tell(gateway *g, const char *text)
@@ -61,9 +91,14 @@ static void account_tells(gateway_account *a, const char *text)
     tell(a->priv.g, &a->priv.voice, a->o.name, text);
 }
 
+static bool account_owes_line(const gateway_account *a)
+{
+    return owes_line(a->priv.g, &a->priv.voice);
+}
+
 void gateway_say(gateway *g, const char *text)
 {
-    if (strcmp(g->priv.said, text) != 0) {
+    if (strcmp(g->priv.said, text) != 0 || gateway_owes_line(g)) {
         snprintf(g->priv.said, sizeof g->priv.said, "%s", text);
         gateway_tell(g, text);
     }
@@ -82,7 +117,7 @@ static void account_says(gateway_account *a, const char *text)
 
 void gateway_account_warns(gateway_account *a, const char *text)
 {
-    if (strcmp(a->priv.error, text) != 0) {
+    if (strcmp(a->priv.error, text) != 0 || account_owes_line(a)) {
         account_says(a, text);
     }
 }
@@ -90,7 +125,8 @@ void gateway_account_warns(gateway_account *a, const char *text)
 /* A problem with the account's messages, which it lives by. */
 static void account_fails(gateway_account *a, const char *text)
 {
-    const bool is_new = !a->priv.told || strcmp(a->priv.error, text) != 0;
+    const bool is_new =
+        !a->priv.told || strcmp(a->priv.error, text) != 0 || account_owes_line(a);
 
     a->priv.failing = true;
     if (is_new) {
@@ -101,7 +137,7 @@ static void account_fails(gateway_account *a, const char *text)
 static void account_works(gateway_account *a)
 {
     a->priv.told = false;
-    if (a->priv.failing) {
+    if (a->priv.failing || account_owes_line(a)) {
         a->priv.failing = false;
         a->priv.due |= DUE_STATE;
         account_tells(a, say(TEXT("works again", "снова работает")));
@@ -362,7 +398,7 @@ static void flush_account(gateway_account *a, uint32_t now_ms)
 {
     gateway *g = a->priv.g;
     unsigned *due = &a->priv.due;
-    const unsigned again = take_again(&a->priv.again, now_ms);
+    const unsigned again = a->priv.leaving ? 0 : take_again(&a->priv.again, now_ms);
 
     *due |= again;
     a->priv.said_state = again & DUE_STATE ? 0 : a->priv.said_state;
@@ -954,7 +990,7 @@ static void tell_home_assistant(gateway *g)
     g->priv.discovery = false;
     g->priv.due |= g->o.claimed != NULL ? 0 : GATEWAY_STATUS;
     for (gateway_account *a = g->priv.accounts; a != NULL; a = a->priv.next) {
-        a->priv.due |= DUE_DISCOVERY | DUE_STATUS | DUE_STATE;
+        a->priv.due |= a->priv.leaving ? 0 : DUE_DISCOVERY | DUE_STATUS | DUE_STATE;
         a->priv.said_state = 0;
     }
     g->priv.blocked = true;
@@ -1251,11 +1287,12 @@ bool gateway_remove(gateway *g, gateway_account *a)
 {
     if (!a->priv.leaving) {
         a->priv.leaving = true;
-        a->priv.due = g->o.claimed != NULL ? 0 : DUE_UNSUBSCRIBE | DUE_STATUS | DUE_DISCOVERY;
+        a->priv.due = g->o.claimed != NULL ? 0 : DUE_LEAVING;
         avito_cancel(a->o.reader);
     }
     flush_account(a, 0);
-    if (mqtt_is_connected(g->o.broker) && (a->priv.due != 0 || gateway_job_is_busy(a))) {
+    if (mqtt_is_connected(g->o.broker) &&
+        ((a->priv.due & DUE_LEAVING) != 0 || gateway_job_is_busy(a))) {
         return false;
     }
     gateway_job_drop(a);

@@ -94,10 +94,10 @@ typedef struct gateway_chat {
     char names[2][96], title[128];
 } gateway_chat;
 
-/* What is said to people in this hour. */
+/* What is said to people in this hour, and how many lines are left out. */
 struct gateway_voice {
     uint32_t from_ms;
-    unsigned lines;
+    unsigned lines, unsaid;
 };
 
 /* Publications that the broker refused: they are tried again with growing pauses. */
@@ -207,6 +207,9 @@ void gateway_account_step(gateway_account *a, uint32_t now_ms);
 
 /* Says something of the gateway itself, such as of its connection, within the lines of this hour. */
 void gateway_tell(gateway *g, const char *text);
+
+/* Lines were left out, and may be said now: who still has something to say says it again. */
+bool gateway_owes_line(const gateway *g);
 
 /* The write that is_saving() reported has ended. */
 void gateway_saved(gateway_account *a);

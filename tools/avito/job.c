@@ -207,11 +207,12 @@ size_t gateway_job_count(const gateway_account *a)
     return count;
 }
 
+/* An upload has sent nothing to the chat: nobody waits for it. */
 bool gateway_job_is_busy(const gateway_account *a)
 {
     const struct gateway_job *j = a->priv.jobs;
 
-    while (j != NULL && !(j->phase == CALLING || j->phase == NOTING ||
+    while (j != NULL && !((j->phase == CALLING && j->call != CALL_UPLOAD) || j->phase == NOTING ||
                           (j->phase == SETTLING && j->pause_ms == 0))) {
         j = j->next;
     }
@@ -912,9 +913,10 @@ static bool is_answered(gateway_account *a, struct gateway_job *j, uint32_t now_
     if (e != NULL) {
         adopt(j, e, now_ms);
     }
-    if (j->twin && e == NULL && was_refused(a, j->id)) {
-        refuse(j, say(TEXT("it was refused before: send it with a new id",
-                           "уже было отказано: отправьте с новым id")));
+    if (j->twin && e == NULL && (j->o->wrong != NULL || was_refused(a, j->id))) {
+        refuse(j, j->o->wrong != NULL ? j->o->wrong
+                                      : say(TEXT("it was refused before: send it with a new id",
+                                                 "уже было отказано: отправьте с новым id")));
         return true;
     }
     if (j->expires && !j->looking && j->call != CALL_SEND && now_ms - j->taken_ms >= j->expiry_ms) {
@@ -1269,7 +1271,7 @@ static const char *objection(gateway_account *a, const struct gateway_job *j, co
             TEXT("too many commands of this account wait: send it later, with a new id",
                  "ждёт слишком много команд этой учётной записи: отправьте позже, с новым id"));
     }
-    if (no_room || g->priv.pictures > g->o.pictures_max) {
+    if (no_room || (j->o->image_len > 0 && g->priv.pictures > g->o.pictures_max)) {
         return say(TEXT("too many pictures wait: send it later, with a new id",
                         "ждёт слишком много картинок: отправьте позже, с новым id"));
     }
