@@ -685,26 +685,6 @@ static void test_writes_wait_for_their_file(void **state)
     assert_memory_equal(world.nodes[0].accounts[0].slots[1], "state", 5);
 }
 
-static void test_a_write_that_is_denied_is_an_error(void **state)
-{
-    fleet_account *a = account_at(0, 0);
-
-    (void)state;
-    world_begin(1, 1, 1);
-    world_run(15000);
-    world.denies_ledger = true;
-    assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_AGAIN);
-    world_run(100);
-    assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_AGAIN);
-    world_run(100); /* that it is not sent is denied, too */
-    assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_ERR_FILE);
-    world.denies_ledger = false;
-    world_run(3000);
-    assert_int_equal(fleet_append(a, sent_line, strlen(sent_line), false), AVITO_AGAIN);
-    world_run(100);
-    assert_int_equal(fleet_append(a, sent_line, strlen(sent_line), false), AVITO_OK);
-}
-
 static const char *ledger_at_broker(void)
 {
     static char text[1024];
@@ -714,32 +694,111 @@ static const char *ledger_at_broker(void)
     return text;
 }
 
-/* Denied once. */
-static void begin_what_is_denied(fleet_account *a)
+static void test_a_write_that_is_denied_waits(void **state)
 {
+    fleet_account *a = account_at(0, 0);
+
+    (void)state;
+    world_begin(1, 1, 1);
+    world_run(15000);
     world.denies_ledger = true;
     assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_AGAIN);
-    world_run(100);
+    world_run(7000);
+    assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_AGAIN);
+    assert_non_null(strstr(world.nodes[0].said, "does not take the ledger"));
+    assert_null(strstr(strstr(world.nodes[0].said, "does not take") + 1, "does not take"));
     world.denies_ledger = false;
+    world_run(3000);
+    assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_OK);
+    assert_int_equal(fleet_append(a, sent_line, strlen(sent_line), false), AVITO_AGAIN);
+    world_run(100);
+    assert_int_equal(fleet_append(a, sent_line, strlen(sent_line), false), AVITO_OK);
 }
 
-/* The gateway says "not sent" of it, so no other may find it begun and say "cannot tell". */
-static void test_what_is_denied_was_not_begun(void **state)
+/* Our file is slow, so the broker hears "begun"; then it is full. */
+static void begin_on_a_full_disk(fleet_account *a)
+{
+    world.slow_files = true;
+    assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_AGAIN);
+    world_run(100);
+    assert_non_null(strstr(ledger_at_broker(), "\"state\":\"begun\""));
+    world.full_files = true;
+}
+
+/* The gateway says "not sent" of it. So no other may find it begun, and say "cannot tell", or know nothing, and send
+ * it. */
+static void test_a_refusal_is_at_the_broker_before_it_is_said(void **state)
 {
     fleet_account *a;
+    int holder;
 
     (void)state;
     world_begin(2, 1, 1);
     world_run(15000);
-    a = account_at((size_t)world_holder(0), 0);
-    begin_what_is_denied(a);
+    holder = world_holder(0);
+    a = account_at((size_t)holder, 0);
+    begin_on_a_full_disk(a);
     assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_AGAIN);
-    assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_AGAIN);
-    assert_non_null(strstr(world.nodes[world_holder(0)].accounts[0].file, "\"not_sent\""));
     world_run(100);
-    assert_non_null(strstr(ledger_at_broker(), "\"state\":\"not_sent\"")); /* before it is said */
     assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_ERR_FILE);
+    assert_non_null(strstr(ledger_at_broker(), "\"state\":\"not_sent\""));
     assert_null(strstr(ledger_at_broker(), "\"state\":\"begun\""));
+    assert_null(world.nodes[holder].accounts[0].file);
+    world.full_files = world.slow_files = false;
+    world_run(3000);
+    assert_non_null(strstr(world.nodes[holder].accounts[0].file, "\"not_sent\""));
+}
+
+/* However often the broker denies it. */
+static void test_a_refusal_that_is_denied_is_not_said(void **state)
+{
+    fleet_account *a = account_at(0, 0);
+
+    (void)state;
+    world_begin(1, 1, 1);
+    world_run(15000);
+    begin_on_a_full_disk(a);
+    world.denies_ledger = true;
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_AGAIN);
+        world_run(100);
+    }
+    world.denies_ledger = false;
+    world_run(3000);
+    assert_non_null(strstr(ledger_at_broker(), "\"state\":\"not_sent\""));
+    assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_ERR_FILE);
+}
+
+static const char not_sent_line[] =
+    "{\"id\":\"c1\",\"state\":\"not_sent\",\"act\":\"send\",\"target\":\"chat\","
+    "\"begun\":1,\"hash\":\"1\",\"reason\":\"denied\"}\n";
+
+/* The next holder may do what was refused here, as long as nobody heard of it. */
+static void test_a_refusal_that_nobody_heard_is_forgotten(void **state)
+{
+    struct world_account *own = &world.nodes[0].accounts[0];
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        const char *line = i == 0 ? begun_line : not_sent_line;
+
+        world_begin(1, 1, 1);
+        world_run(15000);
+        world.denies_ledger = true;
+        world.full_files = i == 0;
+        assert_int_equal(fleet_append(&own->core, line, strlen(line), false), AVITO_AGAIN);
+        world_run(3000);
+        assert_int_equal(fleet_append(&own->core, line, strlen(line), false), AVITO_AGAIN);
+        assert_non_null(ledger_find(&own->core.priv.known, "c1"));
+        assert_null(own->file);
+        world_cut(&own->line);
+        world.denies_ledger = world.full_files = false;
+        world_run(15000);
+        assert_int_equal(world_holder(0), 0);
+        assert_null(strstr(ledger_at_broker(), "c1"));
+        assert_null(ledger_find(&own->core.priv.known, "c1"));
+        world_end();
+    }
 }
 
 /* It may have left there. */
@@ -749,10 +808,9 @@ static void test_what_another_began_stays_begun(void **state)
     world_begin(1, 1, 1);
     say_ledger(begun_line, "3");
     world_run(15000);
-    begin_what_is_denied(account_at(0, 0));
+    begin_on_a_full_disk(account_at(0, 0));
     assert_int_equal(fleet_append(account_at(0, 0), begun_line, strlen(begun_line), false),
                      AVITO_ERR_FILE);
-    world_run(3000);
     assert_non_null(strstr(ledger_at_broker(), "\"state\":\"begun\""));
 }
 
@@ -943,8 +1001,10 @@ int main(void)
         cmocka_unit_test_teardown(test_retained_before_local, tear_down),
         cmocka_unit_test_teardown(test_writes_wait_for_their_puback, tear_down),
         cmocka_unit_test_teardown(test_writes_wait_for_their_file, tear_down),
-        cmocka_unit_test_teardown(test_a_write_that_is_denied_is_an_error, tear_down),
-        cmocka_unit_test_teardown(test_what_is_denied_was_not_begun, tear_down),
+        cmocka_unit_test_teardown(test_a_write_that_is_denied_waits, tear_down),
+        cmocka_unit_test_teardown(test_a_refusal_is_at_the_broker_before_it_is_said, tear_down),
+        cmocka_unit_test_teardown(test_a_refusal_that_is_denied_is_not_said, tear_down),
+        cmocka_unit_test_teardown(test_a_refusal_that_nobody_heard_is_forgotten, tear_down),
         cmocka_unit_test_teardown(test_what_another_began_stays_begun, tear_down),
         cmocka_unit_test_teardown(test_numbers_of_a_claim_are_free_again, tear_down),
         cmocka_unit_test_teardown(test_a_hand_over_is_taken_up_at_once, tear_down),

@@ -65,7 +65,7 @@ struct world_node {
 static struct {
     uint32_t now_ms;
     bool up, swallow_marks, swallow_acks, no_probe, no_retain, forgets_sessions, saves_nothing,
-        swallow_status, no_node_lines, denies_ledger, slow_files;
+        swallow_status, no_node_lines, denies_ledger, slow_files, full_files;
     uint32_t expiry_s;
     struct world_node nodes[WORLD_NODES];
     size_t count, accounts;
@@ -466,6 +466,9 @@ static int world_hook_ledger(void *ctx, fleet_account *a, const char *lines, siz
     const size_t before = append && own->file != NULL ? strlen(own->file) : 0;
 
     (void)ctx;
+    if (world.full_files) {
+        return AVITO_ERR_FILE;
+    }
     if (world.slow_files) {
         return AVITO_AGAIN;
     }

@@ -517,6 +517,10 @@ static void forget_claim(fleet_account *a)
     a->priv.ledger.failed = a->priv.inbox.failed = false;
     a->priv.online = a->priv.bye = a->priv.marker = a->priv.probe = 0;
     a->priv.pending = 0;
+    if (a->priv.unsaid) {
+        ledger_forget(&a->priv.known, a->priv.pending_id);
+        a->priv.unsaid = false;
+    }
     a->priv.say_online = a->priv.stopped = false;
 }
 
@@ -844,6 +848,24 @@ static void tell_stored(fleet_account *a)
     }
 }
 
+/* It is tried again and again, and commands wait meanwhile. */
+static void tell_refused(fleet_account *a)
+{
+    fleet_write *w = &a->priv.ledger;
+
+    if (w->failed && !w->told && a->state == FLEET_ACTIVE) {
+        account_says(
+            a,
+            say(TEXT(
+                "the broker does not take the ledger, so nothing is sent until it does: see its "
+                "limits and "
+                "access rules",
+                "брокер не принимает журнал отправок, и пока так, ничего не отправляется: см. его "
+                "ограничения и правила доступа")));
+    }
+    w->told = w->failed;
+}
+
 static void denied(fleet_account *a, uint8_t reason, uint32_t now_ms)
 {
     if (a->state == FLEET_CLAIMING && reason >= 0x80) {
@@ -865,6 +887,7 @@ static bool take_puback(fleet_account *a, const mqtt_event *e, uint32_t now_ms)
 
     if (id == a->priv.ledger.packet) {
         answered(&a->priv.ledger, e->reason, now_ms);
+        tell_refused(a);
         tell_stored(a);
     } else if (id == a->priv.inbox.packet) {
         answered(&a->priv.inbox, e->reason, now_ms);
@@ -1687,87 +1710,86 @@ static uint64_t write_of(avito_str line)
     return ledger_hash(LEDGER_HASH, line.ptr, n) | 1;
 }
 
-/* What is only begun, and was never heard of before, has not left. The gateway calls it not sent, so others must, too:
- * the next holder would look for it, and could not tell. */
-static bool take_back(fleet_account *a, avito_str line)
+static void begin_append(fleet_account *a, const char *lines, size_t len, avito_str line)
 {
-    const ledger_entry *e, *known;
-    ledger_entry settled;
+    const ledger_entry *e;
     ledger one;
-    bool done = false;
 
     memset(&one, 0, sizeof one);
     (void)ledger_merge(&one, line.ptr, line.len);
-    e = a->priv.pending_is_new ? ledger_begun(&one, 0) : NULL;
-    known = e != NULL ? ledger_find(&a->priv.known, e->id) : NULL;
-    if (known != NULL && known->state == LEDGER_BEGUN) {
-        settled = *known;
-        settled.state = LEDGER_NOT_SENT;
-        settled.reason = say(TEXT("it could not be noted, so it was not sent",
-                                  "записать начало не удалось, поэтому не отправлено"));
-        done = ledger_put(&a->priv.known, &settled);
+    e = ledger_newest(&one);
+    a->priv.pending_id[0] = '\0';
+    a->priv.unsaid = false;
+    if (e != NULL && ledger_find(&a->priv.known, e->id) == NULL) {
+        memcpy(a->priv.pending_id, e->id, sizeof e->id);
+        a->priv.unsaid = e->state == LEDGER_NOT_SENT || e->state == LEDGER_NOT_DONE;
     }
     ledger_close(&one);
-    return done;
+    (void)ledger_merge(&a->priv.known, lines, len);
+    a->priv.pending_is_kept = false;
+    a->priv.pending_error = AVITO_OK;
+    a->priv.pending_version = ++a->priv.ledger.version;
 }
 
-/* Once it is said, another gateway may get the command again. So the others hear of it first, if the broker takes it. */
-static int refused_append(fleet_account *a, avito_str line, int rc)
+/* Our file refuses it. What is only begun, and was never heard of before, has not left. */
+static void take_back(fleet_account *a, int error)
 {
+    const ledger_entry *known = ledger_find(&a->priv.known, a->priv.pending_id);
+    ledger_entry settled;
+
+    a->priv.pending_error = error;
     a->priv.known_dirty = true;
-    if (take_back(a, line)) {
-        a->priv.pending_error = rc;
-        a->priv.pending_version = ++a->priv.ledger.version;
-        a->priv.ledger.failed = false; /* it is tried at once */
-        (void)keep_known(a);
-        return AVITO_AGAIN;
+    if (known == NULL || known->state != LEDGER_BEGUN) {
+        return;
     }
-    a->priv.pending = 0;
-    return rc;
+    settled = *known;
+    settled.state = LEDGER_NOT_SENT;
+    settled.reason = say(TEXT("it could not be noted, so it was not sent",
+                              "записать начало не удалось, поэтому не отправлено"));
+    a->priv.unsaid = ledger_put(&a->priv.known, &settled);
+    a->priv.pending_version = ++a->priv.ledger.version;
 }
 
-/* What was taken back is told to the others, or cannot be. */
-static int end_of_refusal(fleet_account *a)
+/* Our file has it, or refuses it. */
+static bool is_settled(const fleet_account *a)
 {
-    if (!is_stored(&a->priv.ledger, a->priv.pending_version) && !a->priv.ledger.failed) {
+    return a->priv.pending_is_kept || a->priv.pending_error != AVITO_OK;
+}
+
+static void keep_pending(fleet_account *a, const char *lines, size_t len, bool whole)
+{
+    const fleet_hooks *h = &a->priv.f->o.hooks;
+    const int rc = whole ? keep_known(a) : h->keep_ledger(h->ctx, a, lines, len, true);
+
+    a->priv.pending_is_kept = rc == AVITO_OK;
+    if (rc != AVITO_OK && rc != AVITO_AGAIN) {
+        take_back(a, rc);
+    }
+}
+
+/* A refusal must be in the broker's ledger before it is said: the next holder may get the command again, and would do
+ * it, or look for it and not be able to tell. Until then it is in no file of ours, either, and is forgotten with the
+ * connection, for that holder may have done it. */
+int fleet_append(fleet_account *a, const char *lines, size_t len, bool whole)
+{
+    const avito_str line = last_line(lines, len);
+    const uint64_t what = write_of(line);
+
+    if (a->priv.pending != what) {
+        begin_append(a, lines, len, line);
+        a->priv.pending = what;
+    }
+    if (is_stored(&a->priv.ledger, a->priv.pending_version)) {
+        a->priv.unsaid = false;
+    }
+    if (!is_settled(a) && !a->priv.unsaid) {
+        keep_pending(a, lines, len, whole);
+    }
+    if (!is_settled(a) || !is_stored(&a->priv.ledger, a->priv.pending_version)) {
         return AVITO_AGAIN;
     }
     a->priv.pending = 0;
     return a->priv.pending_error;
-}
-
-int fleet_append(fleet_account *a, const char *lines, size_t len, bool whole)
-{
-    const fleet_hooks *h = &a->priv.f->o.hooks;
-    const avito_str line = last_line(lines, len);
-    const uint64_t what = write_of(line);
-    int rc;
-
-    if (a->priv.pending != what) {
-        a->priv.pending_is_new = ledger_merge(&a->priv.known, lines, len) > 0;
-        a->priv.pending_is_kept = false;
-        a->priv.pending_error = AVITO_OK;
-        a->priv.pending = what;
-        a->priv.pending_version = ++a->priv.ledger.version;
-    }
-    if (a->priv.pending_error != AVITO_OK) {
-        return end_of_refusal(a);
-    }
-    if (!a->priv.pending_is_kept) {
-        rc = whole ? keep_known(a) : h->keep_ledger(h->ctx, a, lines, len, true);
-        if (rc != AVITO_OK && rc != AVITO_AGAIN) {
-            return refused_append(a, line, rc);
-        }
-        a->priv.pending_is_kept = rc == AVITO_OK;
-    }
-    if (!is_stored(&a->priv.ledger, a->priv.pending_version)) {
-        return a->priv.ledger.failed ? refused_append(a, line, AVITO_ERR_FILE) : (int)AVITO_AGAIN;
-    }
-    if (!a->priv.pending_is_kept) {
-        return AVITO_AGAIN;
-    }
-    a->priv.pending = 0;
-    return AVITO_OK;
 }
 
 void fleet_load(const fleet_account *a, void (*take)(void *to, const char *lines, size_t len),

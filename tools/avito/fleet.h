@@ -124,6 +124,7 @@ typedef struct fleet_write {
     uint32_t failed_ms;
     uint16_t packet; /* 0: none is on its way */
     bool failed;
+    bool told; /* people know that the broker refuses it */
 } fleet_write;
 
 typedef struct fleet_account {
@@ -165,9 +166,10 @@ typedef struct fleet_account {
         fleet_write ledger, inbox;
         uint64_t pending; /* of the ledger: the write that somebody waits for; 0: none */
         uint32_t pending_version;
-        bool pending_is_new;  /* nothing was known of it before */
-        bool pending_is_kept; /* in our file */
-        int pending_error;    /* it is taken back, and the others are told; then this is said */
+        char pending_id[LEDGER_ID_MAX + 1]; /* if nothing was known of it before; else "" */
+        bool pending_is_kept;               /* in our file */
+        bool unsaid;                        /* it is a refusal, of which the broker may not know */
+        int pending_error; /* our file's, which is returned when the broker's ledger is right */
         bool broker_has_inbox;
         int slot;
         bool slot_waits; /* for our file */
@@ -227,7 +229,8 @@ void fleet_ring(fleet *f, int64_t user_id);
 bool fleet_leave(fleet *f, uint32_t now_ms);
 void fleet_hand_over(fleet_account *a, const char *to);
 
-/* The stores of an active account. The ledger's gives AVITO_AGAIN until the broker has it. */
+/* The stores of an active account. The ledger's gives AVITO_AGAIN until the broker has it, even if our file refuses it:
+ * then, with the file's error, the broker's ledger says "not sent" of what was to begin. */
 int fleet_append(fleet_account *a, const char *lines, size_t len, bool whole);
 void fleet_load(const fleet_account *a, void (*take)(void *to, const char *lines, size_t len),
                 void *to);

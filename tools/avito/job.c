@@ -949,11 +949,16 @@ static void step_waiting(gateway_account *a, struct gateway_job *j, uint32_t now
     }
 }
 
+static bool is_stale(const gateway_account *a, const struct gateway_job *j)
+{
+    return a->priv.g->o.boot_ms(a->priv.g->o.ctx) - j->begun_ms > BEGUN_AGE_MS;
+}
+
 /* Another gateway that finds the note may look for the message and give up, so the send must not
  * leave long after. Nothing has left yet: everything is done again with what the chat holds now. */
 static void send_now(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
 {
-    if (a->priv.g->o.boot_ms(a->priv.g->o.ctx) - j->begun_ms <= BEGUN_AGE_MS) {
+    if (!is_stale(a, j)) {
         j->call = CALL_SEND;
         call_now(a, j, now_ms);
     } else if (++j->stale < STALE_MAX) {
@@ -967,7 +972,7 @@ static void send_now(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
     }
 }
 
-/* The lane stays with the job: the request follows at once. */
+/* The lane stays with the job as long as the request may follow. */
 static void step_noting(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
 {
     ledger_entry e;
@@ -981,6 +986,9 @@ static void step_noting(gateway_account *a, struct gateway_job *j, uint32_t now_
     rc = ledger_note(&a->ledger, &e);
     j->writing = rc == AVITO_AGAIN;
     if (j->writing) {
+        if (is_stale(a, j)) { /* no send can follow */
+            return_lane(a);
+        }
         return;
     }
     if (rc == AVITO_OK) {

@@ -423,6 +423,20 @@ const ledger_entry *ledger_begun(const ledger *l, size_t n)
     return NULL;
 }
 
+const ledger_entry *ledger_newest(const ledger *l)
+{
+    return l->priv.last != NULL ? &l->priv.last->e : NULL;
+}
+
+void ledger_forget(ledger *l, const char *id)
+{
+    struct ledger_row *row = find_row(l, id);
+
+    if (row != NULL) {
+        unlink_row(l, row);
+    }
+}
+
 size_t ledger_claimed(const ledger *l, const ledger_entry *of, const char **ids, size_t cap)
 {
     size_t count = 0;

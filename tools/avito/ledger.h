@@ -100,6 +100,12 @@ size_t ledger_merge(ledger *l, const char *lines, size_t len);
 /* Takes an entry as it is, in place of an older one of its id, in memory alone. False: out of memory. */
 bool ledger_put(ledger *l, const ledger_entry *entry);
 
+/* The entry that was taken last; NULL: there is none. */
+const ledger_entry *ledger_newest(const ledger *l);
+
+/* Forgets an id, in memory alone. */
+void ledger_forget(ledger *l, const char *id);
+
 /* Writes what `ours` knows better than `theirs` (NULL: everything), as lines. Returns how many
  * there are. */
 size_t ledger_difference(const ledger *ours, const ledger *theirs, FILE *out);
