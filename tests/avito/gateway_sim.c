@@ -86,7 +86,7 @@ static int entropy(void *ctx, void *out, size_t len)
 
 static sim *service;
 static bool down;         /* it fails */
-static bool slow;         /* it takes 3 s */
+static uint32_t slow_ms;  /* it takes so long */
 static bool flaps;        /* it fails every other ten seconds */
 static uint32_t begun_ms; /* the last "begun" note began then, on the clock that counts sleep */
 static bool note_is_old;  /* the last "begun" note took over 5 s */
@@ -106,7 +106,7 @@ static sim_fault service_fault(void *ctx, const sim_request_info *request)
         f.status = 503;
         return f;
     }
-    f.delay_ms = slow ? 3000 : 0;
+    f.delay_ms = slow_ms;
     if (!bad(12)) {
         return f;
     }
@@ -1048,14 +1048,15 @@ static void day_without_broker(void)
     begin_world(2);
     calm = true;
     run_for(10);
-    slow = true;
+    slow_ms = 3000;
     said = 0;
     for (int i = 0; i < 1000 && avito_wants(&clients[0]) == 0; i++) {
         step_world();
     }
     expect(avito_wants(&clients[0]) != 0, "a poll is under way");
     cut();
-    up = slow = false;
+    up = false;
+    slow_ms = 0;
     (void)sim_buyer_writes(service, chat, "buyer 0");
     run_for(86400);
     up = true;
@@ -1120,6 +1121,23 @@ static void wrong_twice(void)
     expect(results == 2 && strcmp(result_of[1], "not_done") == 0, "both are refused");
 }
 
+/* A line on which all that is read takes longer than a send may. */
+static void slow_line(void)
+{
+    char topic[160], payload[200];
+
+    begin_world(2);
+    calm = true;
+    run_for(10);
+    slow_ms = 25000;
+    command(1, topic, payload);
+    expect(enqueue(topic, payload), "the broker takes it");
+    run_for(300);
+    expect(times_stored("command 1.") == 1 && strcmp(result_of[1], "sent") == 0,
+           "what is read comes in the end, and the command is done");
+    slow_ms = 0;
+}
+
 /* Pictures have used up their memory: a text needs none. */
 static void text_among_pictures(void)
 {
@@ -1160,7 +1178,7 @@ static void account_leaves(void)
     calm = true;
     run_for(10);
     command(1, topic, payload);
-    slow = true;
+    slow_ms = 3000;
     expect(enqueue(topic, payload), "the broker takes it");
     for (int i = 0; i < 1000 && !gateway_job_is_busy(&shop); i++) {
         step_world();
@@ -1171,7 +1189,7 @@ static void account_leaves(void)
         gone = gateway_remove(&g, &shop);
     }
     expect(gone && times_stored("command 1.") == 1, "it goes when the command is done");
-    slow = false;
+    slow_ms = 0;
 }
 
 static void account_leaves_in_an_upload(void)
@@ -1179,7 +1197,7 @@ static void account_leaves_in_an_upload(void)
     begin_world(2);
     calm = true;
     run_for(10);
-    slow = true;
+    slow_ms = 3000;
     put_aside(0, "image", "\xff\xd8\xff\xe0 of 12 bytes", "");
     for (int i = 0; i < 20; i++) {
         step_world();
@@ -1187,7 +1205,7 @@ static void account_leaves_in_an_upload(void)
     expect(g.priv.pictures > 0 && shop.lane != NULL, "a picture is under way");
     expect(gateway_remove(&g, &shop), "it goes at once: nothing of it is in the chat");
     expect(g.priv.pictures == 0, "no picture waits any more");
-    slow = false;
+    slow_ms = 0;
 }
 
 static void account_leaves_full_broker(void)
@@ -1294,6 +1312,8 @@ int main(int argc, char **argv)
     wrong_twice();
     end_world();
     text_among_pictures();
+    end_world();
+    slow_line();
     end_world();
     day_without_service();
     end_world();

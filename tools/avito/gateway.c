@@ -125,8 +125,7 @@ void gateway_account_warns(gateway_account *a, const char *text)
 /* A problem with the account's messages, which it lives by. */
 static void account_fails(gateway_account *a, const char *text)
 {
-    const bool is_new =
-        !a->priv.told || strcmp(a->priv.error, text) != 0 || account_owes_line(a);
+    const bool is_new = !a->priv.told || strcmp(a->priv.error, text) != 0 || account_owes_line(a);
 
     a->priv.failing = true;
     if (is_new) {

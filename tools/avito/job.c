@@ -42,7 +42,8 @@ enum call {
 #define PLACES        256u   /* commands taken, if the broker sends more than its limit */
 #define CLAIMED_MAX   16
 #define BEGUN_AGE_MS  5000u   /* a note of "begun" older than this no longer allows sending */
-#define CALL_MS       20000u  /* longest call; who reads back what another began waits so long */
+#define SEND_MS       20000u  /* longest send; who reads back what another began waits so long */
+#define CALL_MS       120000u /* longest other call: what is read may be large, and the line slow */
 #define UPLOAD_MS     600000u /* a picture of 24 MB on a slow line */
 #define STALE_MAX     3
 #define DISK_AGAIN_MS 1000u /* the caller steps the account as soon as it is durable */
@@ -656,8 +657,11 @@ static uint32_t longest_call_ms(const gateway_account *a, const struct gateway_j
 {
     const uint32_t rate = a->o.reader->account->o.requests_per_minute;
     const uint32_t turn_ms = rate > 0 ? 60000u / rate + 1000u : 0;
+    const uint32_t ms = j->call == CALL_UPLOAD ? UPLOAD_MS
+                        : j->call == CALL_SEND ? SEND_MS
+                                               : CALL_MS;
 
-    return j->call == CALL_UPLOAD ? UPLOAD_MS : turn_ms > CALL_MS ? turn_ms : CALL_MS;
+    return turn_ms > ms ? turn_ms : ms;
 }
 
 static int begin_call(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
