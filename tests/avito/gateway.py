@@ -630,6 +630,21 @@ def reload():
         check("it is the same process", r.gateway.process.pid == pid and r.gateway.process.poll() is None)
 
 
+def reload_with_commands():
+    """An account changes while commands wait: the broker thinks that they are in good hands."""
+    with Rig() as r:
+        r.service.door("fault", {"plan": "*:status=503:12"})
+        for i in range(3):
+            r.send("send", r.chat, json.dumps({"id": f"w{i}", "text": f"waits {i}"}))
+        time.sleep(1)
+        r.gateway.more = ["poll = 2"]
+        r.gateway.configure()
+        r.gateway.process.send_signal(signal.SIGHUP)
+        check("the configuration is read again", wait_for(lambda: "read again" in r.gateway.said), r.gateway.said)
+        check("each command has its result", all(r.result(f"w{i}", 60) for i in range(3)), (r.results(), r.gateway.said))
+        check("... and was done once", all(r.times_sent(f"waits {i}") == 1 for i in range(3)))
+
+
 def home_assistant():
     with Rig(more=["poll = 1", "notify = u2i-x~1 u2i-y"]) as r:
         first = wait_for(lambda: r.sub.of("homeassistant/device/avito_shop/config"))
@@ -1023,7 +1038,7 @@ print(json.dumps(seen))
         check("... both sent", all(x["outcome"] == "sent" for x, _ in results), results)
 
 
-SCENES = [messages, commands, bad_input, flood, at_once, many, broker_away, day_without_broker, in_russian, by_consent, nobody_listens, full_disk, unreadable, claimed_pictures, webhooks, reload, home_assistant,
+SCENES = [messages, commands, bad_input, flood, at_once, many, broker_away, day_without_broker, in_russian, by_consent, nobody_listens, full_disk, unreadable, claimed_pictures, webhooks, reload, reload_with_commands, home_assistant,
           quiet_disk, old_broker, mute_broker, wrong_configuration, closed_error, tls_and_passwords, pubacks, killed_in_a_send, slow_line, service_away, wrong_clock, watchdog, paho]
 
 

@@ -231,6 +231,19 @@ static void lost(broker *b, gateway *g, const char *why, uint32_t now_ms)
     }
 }
 
+void broker_again(broker *b, gateway *g, uint32_t now_ms)
+{
+    mqtt_event e;
+
+    if (mqtt_disconnect(&b->link.client, MQTT_REASON_SUCCESS) == MQTT_OK) {
+        (void)mqtt_link_step(&b->link, now_ms, &e); /* else the broker publishes the will */
+    }
+    broker_close(b);
+    gateway_lost(g);
+    b->lost_ms = now_ms;
+    b->wait_ms = 0;
+}
+
 static void handle(broker *b, gateway *g, const mqtt_event *e, uint32_t now_ms)
 {
     if (e->kind == MQTT_LARGE && gateway_pictures(g) + e->needed <= g->o.pictures_max &&

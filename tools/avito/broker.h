@@ -54,6 +54,10 @@ void broker_give_room_back(broker *b);
 /* Closes the link and forgets packets that came in part. */
 void broker_close(broker *b);
 
+/* Ends the connection in order, and connects again at once: the broker then sends again what was not
+ * acknowledged. */
+void broker_again(broker *b, gateway *g, uint32_t now_ms);
+
 /* Reads [mqtt], and makes the link for a gateway of these options; broker_step() opens it. EXIT_DONE, or a
  * status after saying why not. `client_id` is the stored one. */
 int broker_open(broker *b, config *c, const gateway_options *g, const char *client_id);

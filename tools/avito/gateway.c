@@ -1045,7 +1045,7 @@ void gateway_lost(gateway *g)
 {
     mqtt_end(g->o.broker); /* a publication now would never be answered */
     memset(g->priv.flights, 0, sizeof g->priv.flights);
-    g->priv.ready = g->priv.blocked = false;
+    g->priv.ready = g->priv.blocked = g->priv.left_commands = false;
     g->priv.taken = 0;
     g->priv.due = 0;
     for (gateway_account *a = g->priv.accounts; a != NULL; a = a->priv.next) {
@@ -1294,11 +1294,17 @@ bool gateway_remove(gateway *g, gateway_account *a)
         ((a->priv.due & DUE_LEAVING) != 0 || gateway_job_is_busy(a))) {
         return false;
     }
+    g->priv.left_commands = g->priv.left_commands || a->priv.taken > 0;
     gateway_job_drop(a);
     avito_client_close(a->o.reader);
     ledger_close(&a->ledger);
     unlink_account(g, a);
     return true;
+}
+
+bool gateway_left_commands(const gateway *g)
+{
+    return g->priv.left_commands;
 }
 
 void gateway_saved(gateway_account *a)

@@ -169,6 +169,7 @@ typedef struct gateway {
         bool unsaved;   /* the session's number could not be stored */
         bool discovery; /* it is to be sent again */
         bool closing, closed;
+        bool left_commands; /* of removed accounts, which the broker does not send again */
         struct gateway_voice voice;
         struct gateway_again again;
         char said[GATEWAY_REASON_MAX];
@@ -185,6 +186,10 @@ int gateway_add(gateway *g, gateway_account *a, const gateway_account_options *o
 /* Removes an account: it takes nothing more and publishes that it is not served. False: that is not
  * done yet, ask again after a step. Then its memory is free. */
 bool gateway_remove(gateway *g, gateway_account *a);
+
+/* Commands of removed accounts were not done, and the broker sends them again only with the next
+ * connection. */
+bool gateway_left_commands(const gateway *g);
 
 /* What an MQTT client of a gateway must have: client id, session, will. `will` is filled in, `topic` is
  * memory for it. */

@@ -738,6 +738,17 @@ static void go_on_changing(struct run *r)
     config_free(&fresh);
 }
 
+/* What was said of removed accounts leaves first. */
+static void ask_for_left_commands(struct run *r)
+{
+    const void *data;
+
+    if (!r->changing && gateway_left_commands(&r->gateway) &&
+        mqtt_output(&r->broker.link.client, &data) == 0) {
+        broker_again(&r->broker, &r->gateway, avito_posix_clock_ms(NULL));
+    }
+}
+
 /* ---- the loop ---- */
 
 static short events_of(int wants)
@@ -963,6 +974,7 @@ static void turn(struct run *r, const sigset_t *unblocked)
     close_idle_senders(r, now);
     feed_watchdog(r, now);
     go_on_changing(r);
+    ask_for_left_commands(r);
 }
 
 static void catch_signals(sigset_t *unblocked)
