@@ -9,6 +9,8 @@ import sys
 SEEDS = 3000
 CORE = ["gateway", "job", "order", "ledger", "hass", "jsonl", "mqtt", "language", "russian"]
 PLANTS = [
+    ("a note that is too old keeps its lane", "job.c",
+     "        if (is_stale(a, j)) { /* no send can follow */\n            return_lane(a);\n        }\n", ""),
     ("a command is acknowledged on receipt", "job.c",
      "    judge(a, j, m, now_ms);\n", "    judge(a, j, m, now_ms);\n    (void)mqtt_acknowledge(a->priv.g->o.broker, m->packet_id, 0);\n    forget_packet(a, j);\n"),
     ("nothing is noted before a send", "job.c",

@@ -497,9 +497,14 @@ static bool is_under_way(void)
     return later > 0;
 }
 
+static bool disk_hangs;
+
 static int append_ledger(void *ctx, const char *data, size_t len)
 {
     (void)ctx;
+    if (disk_hangs) {
+        return AVITO_AGAIN;
+    }
     if (!under_way && strstr(data, "\"begun\",") != NULL) {
         begun_ms = boot_ms(NULL);
         note_is_old = bad(12);
@@ -1223,6 +1228,28 @@ static void account_leaves_full_broker(void)
     quota = false;
 }
 
+/* A note that is too old to send needs no lane, for which other accounts may wait. */
+static void disk_that_hangs(void)
+{
+    char topic[160], payload[200];
+
+    begin_world(2);
+    calm = disk_hangs = true;
+    run_for(10);
+    command(1, topic, payload);
+    expect(enqueue(topic, payload), "the broker takes it");
+    for (int i = 0; i < 1000 && shop.lane == NULL; i++) {
+        step_world();
+    }
+    expect(shop.lane != NULL, "it has a lane");
+    run_for(10);
+    expect(shop.lane == NULL && gateway_job_is_busy(&shop), "it waits for the disk without one");
+    disk_hangs = false;
+    run_for(30);
+    expect(times_stored("command 1.") == 1, "it is sent once");
+    expect(strcmp(result_of[1], "sent") == 0, "and says so");
+}
+
 /* Three of one id come at once, and only one PUBACK finds room. */
 static void no_room_for_a_puback(void)
 {
@@ -1300,6 +1327,8 @@ int main(int argc, char **argv)
     broker_over_quota();
     end_world();
     flapping_service();
+    end_world();
+    disk_that_hangs();
     end_world();
     fails_for_good();
     end_world();
