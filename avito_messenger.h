@@ -15276,8 +15276,7 @@ static avitoi_call_result avitoi_inbox_page_over(avito_inbox *in)
             return avitoi_inbox_page_empty(in);
         }
     }
-    return in->priv.then == AVITOI_INBOX_THEN_AGAIN ? avitoi_inbox_again(in)
-                                                    : avitoi_inbox_list_over(in);
+    return avitoi_inbox_list_over(in);
 }
 
 /* What a row means to what is being looked for. */

@@ -2741,6 +2741,9 @@ static void test_without_records(void **state)
     assert_within(d, 8, "c1 ");
     service.fault = NULL;
     assert_within(d, 8, "a1 ");
+    assert_polls(d, 5, ""); /* of the first rows, once all was looked at */
+    write_message("b", "b2", (uint32_t)(d->clock.unix_s - T));
+    assert_within(d, 2, "b2 ");
     avito_client_close(&d->client);
 }
 
@@ -2974,26 +2977,30 @@ static void test_calls_end_in_time(void **state)
 /* After a burst the late looks are spread: at most 20 in a poll, and the others wait. */
 static void test_late_looks_are_spread(void **state)
 {
+    static const uint32_t sweeps[] = {0, 1}; /* with 1 ms every round is a whole one */
     static char names[25][4];
-    struct device *d = device_with_records(40);
-    unsigned most = 0, all = 0;
     (void)state;
-    assert_polls(d, 3, "");
-    for (unsigned i = 0; i < 25; i++) {
-        (void)snprintf(names[i], sizeof names[i], "c%u", i % 100u);
-        write_message(names[i], names[i], (uint32_t)(d->clock.unix_s - T));
+    for (size_t s = 0; s < sizeof sweeps / sizeof sweeps[0]; s++) {
+        struct device *d = device_with_records(40);
+        unsigned most = 0, all = 0;
+        d->inbox.o.sweep_ms = sweeps[s] != 0 ? sweeps[s] : d->inbox.o.sweep_ms;
+        assert_polls(d, 3, "");
+        for (unsigned i = 0; i < 25; i++) {
+            (void)snprintf(names[i], sizeof names[i], "c%u", i % 100u);
+            write_message(names[i], names[i], (uint32_t)(d->clock.unix_s - T));
+        }
+        (void)poll_of(d);
+        service.fault = count_requests;
+        for (unsigned polls = 0; polls < 30; polls++) {
+            service.faults = 0;
+            assert_polls(d, 1, "");
+            all += service.faults - 1;
+            most = service.faults > most ? service.faults : most;
+        }
+        assert_in_range(most, 20, 22);
+        assert_in_range(all, 25, 60);
+        avito_client_close(&d->client);
     }
-    (void)poll_of(d);
-    service.fault = count_requests;
-    for (unsigned polls = 0; polls < 30; polls++) {
-        service.faults = 0;
-        assert_polls(d, 1, "");
-        all += service.faults - 1;
-        most = service.faults > most ? service.faults : most;
-    }
-    assert_in_range(most, 20, 22);
-    assert_in_range(all, 25, 60);
-    avito_client_close(&d->client);
 }
 
 static void refuse_z(struct service *s, const char *request)
@@ -3024,6 +3031,366 @@ static void test_overrun_beside_a_refused_chat(void **state)
     for (unsigned polls = 60; polls > 0 && strstr(poll_of(d), "z1 ") == NULL; polls--) {
     }
     assert_non_null(strstr(d->given, "z1 "));
+    avito_client_close(&d->client);
+}
+
+/* ---------------------------------------------------------------- rare ways through a round */
+
+/* AVITO_START_NOW: a chat without a time may be the newest one. What it holds is known where a Date tells
+ * up to when; otherwise it comes. */
+static void test_start_beside_a_chat_without_time(void **state)
+{
+    (void)state;
+    for (unsigned dated = 0; dated < 2; dated++) {
+        struct device *d = device_of(20, AVITO_START_NOW);
+        d->dates = dated == 1;
+        d->clock.unix_s = T + 100;
+        write_message("a", "a1", 1);
+        write_message("b", "b1", 2);
+        service.fault = b_has_no_time;
+        assert_within(d, 3, d->dates ? "" : "b1 ");
+        assert_polls(d, 5, "");
+        write_message("a", "a2", (uint32_t)(d->clock.unix_s - T));
+        assert_within(d, 2, "a2 ");
+        avito_client_close(&d->client);
+    }
+}
+
+/* What is there at the start is known, also if its time is not believed. */
+static void test_start_beside_times_ahead(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_NOW);
+    (void)state;
+    d->dates = true;
+    d->clock.unix_s = T + 100;
+    write_messages("a", "a1 a2 ", 1, 1);
+    service.fault = years_ahead;
+    assert_polls(d, 5, "");
+    write_message("b", "b1", 200);
+    assert_within(d, 2, "b1 ");
+    assert_polls(d, 40, "");
+    avito_client_close(&d->client);
+}
+
+/* The first round of START_UNREAD: from an overlap below a message that was read, nothing unread is
+ * expected, and a chat is left there. */
+static void test_first_round_ends_below_what_was_read(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_UNREAD);
+    (void)state;
+    d->dates = true;
+    d->clock.unix_s = T + 1100;
+    write_message("a", "a1", 1);
+    write_message("a", "a2", 150);
+    write_message("a", "a3", 400);
+    write_message("a", "a4", 1000);
+    service.rows[2].read = true;
+    assert_within(d, 2, "a2 a4 ");
+    assert_polls(d, 5, "");
+    assert_int_equal(d->errors + d->events, 0);
+    avito_client_close(&d->client);
+}
+
+/* From the first list of messages on answers say what time it is; chat a seems to be years ahead. */
+static void dates_begin(struct service *s, const char *request)
+{
+    belled->dates = belled->dates || strstr(request, "/messages/") != NULL;
+    replace(s, "\"updated\":1754890006", "\"updated\":2754890006");
+}
+
+/* The newest time that was seen turns out to be years ahead: an overrun does not move the horizon by it. */
+static void test_overrun_before_the_first_date(void **state)
+{
+    struct device *d = belled = device_of(2, AVITO_START_SINCE);
+    (void)state;
+    d->clock.unix_s = T + 100;
+    write_message("b", "b1", 1);
+    write_message("c", "c1", 2);
+    write_messages("a", "a1 a2 a3 a4 ", 3, 1);
+    service.fault = dates_begin;
+    assert_string_equal(poll_of(d), "b1 c1 a1 a2 a3 a4 ");
+    assert_int_equal(d->events & AVITO_INBOX_OVERRUN, AVITO_INBOX_OVERRUN);
+    assert_int_equal(horizon_of(d), T);
+    service.fault = NULL;
+    write_message("a", "a5", 200);
+    for (unsigned polls = 25; polls > 0 && strstr(poll_of(d), "a5 ") == NULL; polls--) {
+    }
+    assert_non_null(strstr(d->given, "a5 "));
+    avito_client_close(&d->client);
+}
+
+/* Where nothing can be late any more, an overrun in a round of several pieces moves the horizon up to what
+ * the ring remembers. */
+static void test_overrun_of_what_is_settled(void **state)
+{
+    struct device *d = device_of(2, AVITO_START_SINCE);
+    (void)state;
+    d->dates = true;
+    d->clock.unix_s = T + 5000;
+    d->arena.cap = 640; /* three chats are queued at a time */
+    write_messages("a", "a1 ", 901, 0);
+    write_messages("b", "b1 ", 902, 0);
+    write_messages("c", "c1 ", 903, 0);
+    write_messages("d", "d1 ", 904, 0);
+    for (unsigned polls = 50; polls > 0 && horizon_of(d) <= T; polls--) {
+        (void)poll_of(d);
+    }
+    assert_in_range(horizon_of(d), T + 902, T + 905);
+    assert_int_equal(d->events, AVITO_INBOX_OVERRUN);
+    (void)poll_of(d);
+    assert_polls(d, 40, "");
+    write_message("a", "a2", (uint32_t)(d->clock.unix_s - T));
+    assert_within(d, 2, "a2 ");
+    avito_client_close(&d->client);
+}
+
+/* A row that was dropped is to be read alone, and the program uses the arena before that: the chat is
+ * read again. */
+static void test_arena_used_before_a_row_is_read_alone(void **state)
+{
+    struct device *d = device_with_records(20);
+    unsigned given = 0, uses = 0;
+    (void)state;
+    service.page = 1; /* a list that cannot be gone on with ends the call */
+    write_messages("a", "a1 a2 ", 100000, 1);
+    for (unsigned i = 0; i < 400; i++) {
+        avito_message m;
+        const int rc = avito_inbox_next(&d->inbox, &m);
+        const unsigned events = avito_inbox_events(&d->inbox);
+        if (rc == AVITO_OK) {
+            assert_string_equal(m.id.ptr, "a2");
+            assert_int_equal(avito_inbox_accept(&d->inbox), AVITO_OK);
+            given++;
+        } else if (uses == 0 && (events & AVITO_INBOX_UNREACHABLE) != 0) {
+            fill_arena(&d->arena, 400);
+            uses++;
+        }
+        clock_advance(&d->clock,
+                      d->client.priv.call == NULL ? avito_inbox_deadline_ms(&d->inbox) : 0);
+    }
+    assert_int_equal(given, 1);
+    assert_int_equal(uses, 1);
+    avito_client_close(&d->client);
+}
+
+/* The first mark, and then the looks that come before the second one. */
+static void mark_and_looks_fail(struct service *s, const char *request)
+{
+    const bool marks = strncmp(request, "POST", 4) == 0;
+    if (s->faults < 3 &&
+        (marks ? s->faults == 0 : s->faults > 0 && strstr(request, "/messages/") != NULL)) {
+        s->status = 503;
+        s->faults++;
+    }
+}
+
+/* The chat is left out before its mark was tried again: a later round makes up for it. */
+static void test_chat_left_out_before_the_second_mark(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_SINCE);
+    (void)state;
+    d->inbox.o.mark_as_read = true;
+    d->inbox.o.unread_only = true;
+    write_message("a", "a1", 1);
+    service.fault = mark_and_looks_fail;
+    assert_string_equal(poll_of(d), "a1 ");
+    assert_polls(d, 6, "");
+    assert_int_equal(service.faults, 3);
+    assert_int_equal(service.marks, 2);
+    assert_true(service.rows[0].read);
+    avito_client_close(&d->client);
+}
+
+static void a_names_its_last_message(struct service *s, const char *request)
+{
+    const struct row *last = &s->rows[s->count - 1];
+    s->faults++;
+    if (strstr(request, "/messages/") == NULL) {
+        s->body[0] = '\0';
+        add(s,
+            "{\"chats\":[{\"id\":\"a\",\"updated\":%u,\"last_message\":{\"id\":\"%s\",\"created\":%"
+            "u}}]}",
+            T + last->created, last->id, T + last->created);
+    }
+}
+
+/* A message within the second of the one before: the chat's row says no other time, but names another
+ * message. */
+static void test_row_that_names_another_message(void **state)
+{
+    struct device *d = device_with_records(20);
+    (void)state;
+    write_message("a", "a1", 1);
+    service.fault = a_names_its_last_message;
+    assert_within(d, 2, "a1 ");
+    assert_polls(d, 2, "");
+    service.faults = 0;
+    assert_polls(d, 3, "");
+    assert_int_equal(service.faults, 3); /* the chat is not read */
+    write_message("a", "a2", 1);
+    assert_string_equal(poll_of(d), "a2 ");
+    assert_polls(d, 40, "");
+    avito_client_close(&d->client);
+}
+
+/* The first list of messages is asked for: now six chats have another message. */
+static void six_move_up(struct service *s, const char *request)
+{
+    if (s->faults == 0 && strstr(request, "/messages/") != NULL) {
+        s->faults++;
+        for (uint32_t i = 0; i < 6; i++) {
+            write_message(eight[i], eight[i], 50 + i);
+            s->rows[s->count - 1].id[0] = 'x';
+        }
+    }
+}
+
+/* Chats move up past a page, or past the end of the queue, while others are read: each message comes once. */
+static void test_chats_that_move_up_meanwhile(void **state)
+{
+    static const struct {
+        unsigned page;
+        size_t cap;
+        bool records;
+    } lists[] = {{3, 4096, false}, {3, 4096, true}, {0, 640, false}, {0, 640, true}};
+    (void)state;
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        struct device *d =
+            lists[i].records ? device_with_records(20) : device_of(20, AVITO_START_SINCE);
+        char given[sizeof d->given] = "";
+        d->arena.cap = lists[i].cap;
+        service.page = lists[i].page;
+        write_eight(1);
+        service.fault = six_move_up;
+        for (unsigned polls = 3; polls > 0; polls--) {
+            strcat(given, poll_of(d));
+        }
+        assert_int_equal(strlen(given), (8 + 6) * strlen("n0 "));
+        for (unsigned row = 0; row < service.count; row++) {
+            assert_non_null(strstr(given, service.rows[row].id));
+        }
+        assert_polls(d, 40, "");
+        avito_client_close(&d->client);
+    }
+}
+
+static void a_is_broken(struct service *s, const char *request)
+{
+    s->status = strstr(request, "/chats/a/messages") != NULL ? 500 : s->status;
+}
+
+/* For as long as one chat fails, and the ring knows all that was given, the horizon stays. */
+static void test_failing_for_an_hour(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_SINCE);
+    (void)state;
+    d->dates = true;
+    write_message("a", "a1", 1);
+    write_message("b", "b1", 2);
+    service.fault = a_is_broken;
+    assert_within(d, 8, "b1 ");
+    assert_polls(d, 240, "");
+    assert_int_equal(d->events, 0);
+    assert_int_equal(horizon_of(d), T);
+    service.fault = NULL;
+    assert_within(d, 3, "a1 ");
+    assert_polls(d, 40, "");
+    avito_client_close(&d->client);
+}
+
+static void bell_rings_with_the_first_list(struct service *s, const char *request)
+{
+    if (strstr(request, "/messages/") == NULL && ++s->faults == 1) {
+        avito_inbox_doorbell(&belled->inbox);
+    }
+}
+
+/* More messages in one second than the ring holds come again, as many as it holds in a round. Such rounds are
+ * far apart, but a bell that rings in one is heard: the next one follows at once. */
+static void test_bell_while_all_comes_again(void **state)
+{
+    struct device *d = belled = device_of(2, AVITO_START_SINCE);
+    (void)state;
+    d->dates = true;
+    d->clock.unix_s = T + 100;
+    write_messages("a", "a1 a2 a3 a4 ", 99, 0);
+    assert_string_equal(poll_of(d), "a1 a2 a3 a4 ");
+    service.fault = bell_rings_with_the_first_list;
+    assert_string_equal(poll_of(d), "a1 a2 a3 a4 ");
+    assert_int_equal(service.faults, 2);
+    assert_polls(d, 10, "");
+    avito_client_close(&d->client);
+}
+
+/* Answers stop to say what time it is: no record is believed then, and what is new comes as before. */
+static void test_dates_that_end(void **state)
+{
+    struct device *d = device_with_records(20);
+    (void)state;
+    write_message("a", "a1", 1);
+    assert_within(d, 2, "a1 ");
+    assert_polls(d, 2, "");
+    d->dates = false;
+    service.fault = count_requests;
+    assert_polls(d, 2, "");
+    service.faults = 0;
+    assert_polls(d, 3, "");
+    assert_int_equal(service.faults, 3 * 2); /* the list, and the chat */
+    write_message("a", "a2", 150);
+    assert_string_equal(poll_of(d), "a2 ");
+    assert_polls(d, 5, "");
+    avito_client_close(&d->client);
+}
+
+/* There is room for the records of two chats, and four move: all that is new comes once. */
+static void test_more_chats_than_records(void **state)
+{
+    static char records[AVITO_INBOX_CHATS_SIZE(2)];
+    struct device *d = device_of(40, AVITO_START_SINCE);
+    (void)state;
+    d->dates = true;
+    d->clock.unix_s = T + 100;
+    d->options.chats = records;
+    d->options.chats_cap = sizeof records;
+    device_start(d);
+    for (uint32_t i = 0; i < 4; i++) {
+        write_message(eight[i], eight[i], 1 + i);
+    }
+    assert_string_equal(poll_of(d), "c0 c1 c2 c3 ");
+    assert_polls(d, 5, "");
+    write_message("c0", "d0", (uint32_t)(d->clock.unix_s - T));
+    assert_within(d, 2, "d0 ");
+    assert_polls(d, 40, "");
+    write_message("c3", "d3", (uint32_t)(d->clock.unix_s - T));
+    assert_within(d, 2, "d3 ");
+    assert_int_equal(d->errors + d->events, 0);
+    avito_client_close(&d->client);
+}
+
+/* The first list has no Date, and a time years ahead. */
+static void dates_begin_after_a_list(struct service *s, const char *request)
+{
+    (void)request;
+    belled->dates = s->faults > 0;
+    if (!belled->dates) {
+        replace(s, "\"updated\":1754890001", "\"updated\":2754890001");
+    }
+}
+
+/* A start years ahead, before it is known what time it is, would make the inbox deaf. */
+static void test_start_before_the_first_date(void **state)
+{
+    struct device *d = belled = device_of(20, AVITO_START_NOW);
+    (void)state;
+    d->clock.unix_s = T + 100;
+    write_message("a", "a1", 1);
+    service.fault = dates_begin_after_a_list;
+    assert_polls(d, 2, "");
+    assert_int_equal(service.faults, 1);
+    assert_in_range(horizon_of(d), T, T + 100);
+    write_message("a", "a2", (uint32_t)(d->clock.unix_s - T));
+    assert_within(d, 2, "a2 ");
+    assert_int_equal(d->errors + d->events, 0);
     avito_client_close(&d->client);
 }
 
@@ -3124,6 +3491,20 @@ int main(void)
         cmocka_unit_test(test_calls_end_in_time),
         cmocka_unit_test(test_late_looks_are_spread),
         cmocka_unit_test(test_overrun_beside_a_refused_chat),
+        cmocka_unit_test(test_start_beside_a_chat_without_time),
+        cmocka_unit_test(test_start_beside_times_ahead),
+        cmocka_unit_test(test_first_round_ends_below_what_was_read),
+        cmocka_unit_test(test_overrun_before_the_first_date),
+        cmocka_unit_test(test_overrun_of_what_is_settled),
+        cmocka_unit_test(test_arena_used_before_a_row_is_read_alone),
+        cmocka_unit_test(test_chat_left_out_before_the_second_mark),
+        cmocka_unit_test(test_row_that_names_another_message),
+        cmocka_unit_test(test_chats_that_move_up_meanwhile),
+        cmocka_unit_test(test_failing_for_an_hour),
+        cmocka_unit_test(test_bell_while_all_comes_again),
+        cmocka_unit_test(test_dates_that_end),
+        cmocka_unit_test(test_more_chats_than_records),
+        cmocka_unit_test(test_start_before_the_first_date),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

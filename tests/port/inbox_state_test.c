@@ -239,6 +239,36 @@ static void test_both_damaged(void **state)
     }
 }
 
+static size_t said_len;
+static int (*load_really)(void *ctx, int slot, void *data, size_t cap, size_t *len);
+
+static int load_and_say(void *ctx, int slot, void *data, size_t cap, size_t *len)
+{
+    const int rc = load_really(ctx, slot, data, cap, len);
+    *len = said_len;
+    return rc;
+}
+
+/* A slot of a length that no state has does not count, whatever is in it. */
+static void test_lengths(void **state)
+{
+    static const size_t lengths[] = {
+        0,         1,       AVITO_INBOX_STATE_SIZE(0) - 1, AVITO_INBOX_STATE_SIZE(0), STATE - 1,
+        STATE + 1, SIZE_MAX};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        begin_with(golden);
+        load_really = device.options.load;
+        device.options.load = load_and_say;
+        said_len = lengths[i];
+        device_start(&device);
+        assert_string_equal(device_round(&device), "m1 m2 ");
+        assert_int_equal(device.events, AVITO_INBOX_STATE_LOST);
+        avito_client_close(&device.client);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,6 +278,7 @@ int main(void)
         cmocka_unit_test(test_damaged),
         cmocka_unit_test(test_torn),
         cmocka_unit_test(test_both_damaged),
+        cmocka_unit_test(test_lengths),
     };
     return cmocka_run_group_tests_name("inbox_state", tests, NULL, NULL);
 }
