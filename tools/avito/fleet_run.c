@@ -4,6 +4,7 @@
 #include "command.h"
 #include "disk.h"
 #include "fleet_seat.h"
+#include "russian.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -398,7 +399,7 @@ static int read_own(const char *folder, const char *name, char **text, size_t *l
     if (rc == AVITO_OK || rc == AVITO_END) {
         return EXIT_DONE;
     }
-    fprintf(stderr, "avito gateway: %s/%s: %s\n", folder, name, strerror(errno));
+    fprintf(stderr, "avito gateway: %s/%s: %s\n", folder, name, system_text(errno));
     return EXIT_LOCAL;
 }
 

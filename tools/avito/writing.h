@@ -10,7 +10,7 @@
 /* A function of disk.h. */
 typedef int (*writing_function)(const char *folder, const char *name, const void *data, size_t len);
 
-/* One write at a time; all zeros at first. Private, except for .ended. */
+/* One write at a time; all zeros at first. Private. */
 typedef struct writing {
     struct writing *next;
     writing_function function;
