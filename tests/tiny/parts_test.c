@@ -393,6 +393,71 @@ static void test_pages(void **state)
     played(&l);
 }
 
+/* Confirming reads all pages of a chat, so it links what that needs by itself: what was sent may be on a later
+ * page, and without its text no row says what it is. */
+static void test_confirming(void **state)
+{
+    static char page[8192];
+    static const char last[] = "{\"messages\":[{\"id\":\"m\",\"type\":\"text\",\"direction\":"
+                               "\"out\",\"created\":1700000000,"
+                               "\"content\":{\"text\":\"Hello\"}}],\"meta\":{\"has_more\":false}}";
+    avito_sent_query query = {0};
+    avito_outcome outcome;
+    avito_message found;
+    struct lane l;
+    size_t len = (size_t)sprintf(page, "{\"messages\":[");
+    int i;
+
+    (void)state;
+    for (i = 0; i < 100; i++) {
+        len += (size_t)sprintf(page + len,
+                               "%s{\"id\":\"n%d\",\"direction\":\"in\",\"created\":1700000100}",
+                               i > 0 ? "," : "", i);
+    }
+    (void)sprintf(page + len, "],\"meta\":{\"has_more\":true}}");
+    query.text = "Hello";
+    plain_lane(&l);
+    assert_int_equal(client_init(&l), AVITO_OK);
+    script_connect(&l.script);
+    fetch(&l, TOKEN);
+    answer(&l, 200, page);
+    answer(&l, 200, last);
+    assert_int_equal(
+        lane_run(&l, avito_confirm_sent(&l.client, 1, CHAT, &query, &l.arena, &outcome, &found)),
+        AVITO_OK);
+    assert_non_null(strstr(request(&l, 1), "limit=100"));
+    assert_int_equal(outcome, AVITO_SENT);
+    assert_string_equal(found.id.ptr, "m");
+    played(&l);
+}
+
+/* A send that settles itself does the same. */
+static void test_settling(void **state)
+{
+    static const char chat[] = "{\"messages\":[{\"id\":\"m\",\"type\":\"text\",\"direction\":"
+                               "\"out\",\"created\":1700000000,"
+                               "\"content\":{\"text\":\"Hello\"}}],\"meta\":{\"has_more\":false}}";
+    avito_sent_query baseline = {0};
+    avito_message message;
+    struct lane l;
+
+    (void)state;
+    plain_lane(&l);
+    avito_enable_sent(&l.options);
+    assert_int_equal(client_init(&l), AVITO_OK);
+    assert_int_equal(avito_confirm_sends(&l.client, &baseline), AVITO_OK);
+    script_connect(&l.script);
+    fetch(&l, TOKEN);
+    answer(&l, 500, "{}");
+    answer(&l, 200, chat);
+    assert_int_equal(
+        lane_run(&l, avito_send_message(&l.client, 1, CHAT, "Hello", &l.arena, &message)),
+        AVITO_OK);
+    assert_non_null(strstr(request(&l, 2), "limit=100"));
+    assert_string_equal(message.id.ptr, "m");
+    played(&l);
+}
+
 /* The message as the service stored it. Whoever only wants it sent need not ask for that. */
 static void test_sent(void **state)
 {
@@ -572,6 +637,8 @@ int main(void)
         cmocka_unit_test(test_dry_run),
         cmocka_unit_test(test_raw),
         cmocka_unit_test(test_pages),
+        cmocka_unit_test(test_confirming),
+        cmocka_unit_test(test_settling),
         cmocka_unit_test(test_sent),
         cmocka_unit_test(test_lanes),
         cmocka_unit_test(test_inbox_records),
