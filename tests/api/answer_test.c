@@ -86,6 +86,8 @@ static const struct {
     {"{\"error\":\"no\"}", "no", 0},
     {"{\"error\":\"a\",\"error_description\":\"b\"}", "b", 0},
     {"{\"errors\":[\"one\",\"two\"]}", "one", 0},
+    {"{\"errors\":[5,{},\"one\",\"two\"]}", "one", 0},
+    {"{\"message\":7,\"error\":\"no\"}", "no", 0},
     {"{\"code\":7,\"message\":\"no\"}", "no", 7},
     {"{\"result\":{\"status\":false,\"message\":\"no\"}}", "no", 0},
     {"{\"result\":{\"code\":8,\"message\":\"no\"}}", "no", 8},
@@ -617,6 +619,32 @@ static void test_messages_of_an_a2u_chat(void **state)
     }
 }
 
+/* An author of the service, and a direction as if the account had written it: then only the service's own
+ * words before the text tell. */
+static void test_notices_in_the_accounts_name(void **state)
+{
+#define NOTICE(author, text)                                                                       \
+    "{\"id\":\"m\",\"author_id\":" author                                                          \
+    ",\"created\":1,\"direction\":\"out\",\"type\":\"text\","                                      \
+    "\"content\":{\"text\":\"" text "\"}}"
+    static const char list[] =
+        "[" NOTICE("0", "[Системное сообщение] a") "," NOTICE("1", "[Системное сообщение]") "," NOTICE(
+            "5", "[Системное сообщение] a") "," NOTICE("1", "[Системное") "," NOTICE("0", "") "]";
+    static const bool is_system[] = {true, true, false, false, false};
+    struct lane l;
+
+    (void)state;
+    lane_init(&l, 512);
+    lane_exchange(&l, 200, list, sizeof list - 1);
+    assert_int_equal(lane_run(&l, get_messages(&l)), AVITO_OK);
+    assert_int_equal(got.messages.count, sizeof is_system / sizeof is_system[0]);
+    for (size_t i = 0; i < sizeof is_system / sizeof is_system[0]; i++) {
+        assert_int_equal(got.messages.items[i].is_system, is_system[i]);
+    }
+    lane_free(&l);
+#undef NOTICE
+}
+
 /* ---- what is quoted ---- */
 
 static void test_no_token_is_quoted(void **state)
@@ -680,6 +708,7 @@ int main(void)
         cmocka_unit_test(test_expired_under_any_status),
         cmocka_unit_test(test_sentence_of_one_buyer),
         cmocka_unit_test(test_messages_of_an_a2u_chat),
+        cmocka_unit_test(test_notices_in_the_accounts_name),
         cmocka_unit_test(test_no_token_is_quoted),
         cmocka_unit_test(test_words_about_tokens_are_quoted),
     };
