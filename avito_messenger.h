@@ -1903,7 +1903,7 @@ typedef struct avito_client {
         bool probe;                   /* look at the kept connection before using it */
         uint8_t tries;
         bool keep;                    /* the answer lets the connection be kept */
-        bool written, early;          /* the request left whole; the answer came before that */
+        bool written;                 /* the request left whole */
         bool fetched;                 /* a token for this call, not used yet */
         bool answered;                /* the answer was read to its end */
         bool waiting;                 /* for another lane that fetches the token */
@@ -6642,9 +6642,6 @@ AVITOI_APART_IF_SMALL static void avitoi_answer_heed_tariff(const avito_client *
 {
     avito_account *a = c->account;
     const struct avitoi_json *j = &c->priv.json;
-    if (!c->priv.model) {
-        return;
-    }
     avitoi_account_lock(a);
     a->priv.sentence_by = j->sentence_by;
     a->priv.unpaid = j->tariff == AVITOI_SCHEMA_TARIFF_UNKNOWN
@@ -6737,8 +6734,7 @@ AVITOI_APART_IF_SMALL static avitoi_call_result avitoi_answer_feed(avito_client 
 /* The answer is complete: can another request follow on this connection? */
 static bool avitoi_answer_keeps_connection(const avito_client *c)
 {
-    return c->priv.keep && c->priv.written && !c->priv.early && c->priv.pos == c->priv.len &&
-           c->priv.body.mode != AVITOI_BODY_UNTIL_CLOSE;
+    return c->priv.keep && c->priv.written && c->priv.pos == c->priv.len;
 }
 
 /* ---- the answer as a whole ---- */
@@ -7117,7 +7113,6 @@ static avitoi_call_result avitoi_exchange_on_connect(avito_client *c)
     c->priv.sent = 0;
     c->priv.pos = 0;
     c->priv.len = 0;
-    c->priv.early = false;
     c->priv.send_error = AVITO_OK;
     avitoi_exchange_alive(c);
     avitoi_call_trace(c, AVITOI_CALL_TRACE_REQUEST);
@@ -7179,7 +7174,6 @@ static avitoi_call_result avitoi_exchange_early_answer(avito_client *c)
         c->priv.len -= c->priv.pos;
         memmove(c->o.window, (char *)c->o.window + c->priv.pos, c->priv.len);
         c->priv.pos = 0;
-        c->priv.early = true;
         return avitoi_answer_begin(c);
     }
     c->priv.pos = pos;
@@ -19116,17 +19110,15 @@ AVITO_API void avito_tls_profile(br_ssl_client_context *ssl, br_x509_minimal_con
 }
 #endif
 
-static int avitoi_tls_choose(avito_tls *tls)
+/* Without a profile no suite is chosen, which is refused below. */
+static void avitoi_tls_choose(avito_tls *tls)
 {
     if (tls->o.configure != NULL) {
         tls->o.configure(tls->o.ctx, &tls->priv.ssl, &tls->priv.check.x509);
-        return AVITO_OK;
+        return;
     }
-#if AVITO_TLS_OWN_PROFILE
-    return AVITO_ERR_ARGUMENT;
-#else
+#if !AVITO_TLS_OWN_PROFILE
     avito_tls_profile(&tls->priv.ssl, &tls->priv.check.x509);
-    return AVITO_OK;
 #endif
 }
 
@@ -19164,12 +19156,11 @@ static int avitoi_tls_insist(avito_tls *tls)
 /* The check of certificates, and what engine and check are made of. */
 static int avitoi_tls_set_up(avito_tls *tls)
 {
-    int rc;
     memset(&tls->priv.check, 0, sizeof tls->priv.check);
     br_x509_minimal_init(&tls->priv.check.x509, &br_sha256_vtable, tls->o.anchors,
                          tls->o.anchors_count);
-    rc = avitoi_tls_choose(tls);
-    return rc == AVITO_OK ? avitoi_tls_insist(tls) : rc;
+    avitoi_tls_choose(tls);
+    return avitoi_tls_insist(tls);
 }
 
 /* Whether it was initialised, with success. */
@@ -19510,10 +19501,14 @@ static long avitoi_tls_push(avito_tls *tls, int more)
     }
 }
 
+/* What the transport below gives; more than there is room for is its error. */
 static long avitoi_tls_recv_below(avito_tls *tls, void *to, size_t room)
 {
     const avito_transport *below = &tls->o.transport;
     const long n = (below->functions->recv)(below->ctx, to, room);
+    if (n > 0 && (size_t)n > room) {
+        return AVITO_ERR_RECV;
+    }
     tls->priv.more_below = n > 0 && (size_t)n == room;
     tls->priv.moved += n > 0 ? (uint32_t)n : 0u;
     return n;
@@ -19527,7 +19522,7 @@ static long avitoi_tls_peek(avito_tls *tls)
     size_t cap = large ? tls->o.read_ahead_cap : sizeof tls->priv.peeked;
     if (tls->priv.ahead_pos == tls->priv.ahead_len) {
         long n = avitoi_tls_recv_below(tls, to, cap);
-        if (n <= 0 || (size_t)n > cap) {
+        if (n <= 0) {
             return n;
         }
         tls->priv.ahead_pos = 0;
@@ -19603,7 +19598,7 @@ static avitoi_tls_io avitoi_tls_pull(avito_tls *tls)
     if (n == AVITO_IO_CLOSED) {
         return n;
     }
-    if (n < 0 || (size_t)n > room) {
+    if (n < 0) {
         return avitoi_tls_inner_result(tls, n, AVITO_ERR_RECV);
     }
     ended = avitoi_tls_follow(tls, to, (size_t)n);

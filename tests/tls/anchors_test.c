@@ -18,7 +18,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
-#include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #include "support/guard.h"
 #include "tls/peer.h"
@@ -222,6 +222,8 @@ static void hidden_certificate(void **state)
     assert_int_equal(load(two), AVITO_ERR_OPTION_ANCHORS);
     sprintf(two, "%.*s%s", (int)len - 1, text, text); /* no line end between them */
     assert_int_equal(load(two), AVITO_ERR_OPTION_ANCHORS);
+    sprintf(two, "%s-----BE%s", text, text); /* nor where one that broke off ends */
+    assert_int_equal(load(two), AVITO_ERR_OPTION_ANCHORS);
     sprintf(two, "%s%s", text, text);
     assert_int_equal(load(two), AVITO_OK);
     assert_int_equal(anchors.count, 2);
@@ -266,6 +268,74 @@ static void names_of_certificates(void **state)
     }
     free(text);
     free(named);
+}
+
+/* A certificate of our own whose DER fills the PEM decoder's pieces of 255 bytes. Its length depends on a
+ * comment, and on the signature. */
+static unsigned char *whole_pieces(size_t *len)
+{
+    static char comment[256];
+    size_t text_len;
+    char *text = slurp(PEER_CERTS "root-ec.pem", &text_len);
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    BIO *bio = BIO_new_mem_buf(text, (int)text_len);
+    X509 *root = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+    unsigned char *der = NULL;
+    for (*len = 1; *len % 255 != 0; comment[strlen(comment) % 255] = 'c') {
+        X509 *cert = X509_dup(root);
+        X509_EXTENSION *more = X509V3_EXT_conf_nid(NULL, NULL, NID_netscape_comment, comment);
+        assert_non_null(more);
+        X509_add_ext(cert, more, -1);
+        assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
+        OPENSSL_free(der);
+        der = NULL;
+        *len = (size_t)i2d_X509(cert, &der);
+        X509_EXTENSION_free(more);
+        X509_free(cert);
+        if (strlen(comment) == 255) {
+            memset(comment, 0, sizeof comment);
+        }
+    }
+    X509_free(root);
+    BIO_free(bio);
+    EVP_PKEY_free(key);
+    free(text);
+    return der;
+}
+
+/* Bytes after a certificate are not passed over, wherever the pieces end. */
+static void bytes_after_a_certificate(void **state)
+{
+    static const size_t extra[] = {0, 1, 254, 255, 256, 600};
+    static unsigned char bytes[4000], pem[8000];
+    size_t len;
+    unsigned char *der = whole_pieces(&len);
+    (void)state;
+    assert_true(len + 600 <= sizeof bytes);
+    memcpy(bytes, der, len);
+    OPENSSL_free(der);
+    for (size_t i = 0; i < sizeof extra / sizeof extra[0]; i++) {
+        BIO *bio = BIO_new(BIO_s_mem());
+        int n;
+        assert_true(PEM_write_bio(bio, "CERTIFICATE", "", bytes, (long)(len + extra[i])) > 0);
+        n = BIO_read(bio, pem, sizeof pem);
+        BIO_free(bio);
+        assert_true(n > 0);
+        assert_int_equal(avito_anchors_load_pem(&anchors, room, sizeof room, pem, (size_t)n),
+                         extra[i] == 0 ? AVITO_OK : AVITO_ERR_OPTION_ANCHORS);
+        assert_int_equal(anchors.count, extra[i] == 0 ? 1 : 0);
+    }
+}
+
+/* Nothing may be given as nothing. */
+static void no_bytes(void **state)
+{
+    (void)state;
+    avito_anchors_begin(&anchors, room, sizeof room);
+    avito_anchors_add_pem(&anchors, NULL, 0);
+    assert_int_equal(anchors.priv.failure, 0);
+    avito_anchors_add_pem(&anchors, NULL, 1);
+    assert_int_equal(avito_anchors_end(&anchors), AVITO_ERR_ARGUMENT);
 }
 
 static void bad_pem(void **state)
@@ -359,6 +429,8 @@ int main(void)
         cmocka_unit_test(hidden_certificate),
         cmocka_unit_test(encrypted_key_between),
         cmocka_unit_test(names_of_certificates),
+        cmocka_unit_test(bytes_after_a_certificate),
+        cmocka_unit_test(no_bytes),
         cmocka_unit_test(bad_pem),
         cmocka_unit_test(read_error),
     };

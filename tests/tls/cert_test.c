@@ -359,6 +359,18 @@ static size_t usage_of(unsigned char *to, size_t len)
     return element(to, 0xa3, b, n);
 }
 
+/* [3] with one extension, whose name is an id of `len` bytes that no extension has. */
+static size_t named_by(unsigned char *to, size_t len)
+{
+    static const unsigned char value[] = {0x04, 0x01, 0x05};
+    unsigned char a[300] = {0x2b}, b[300];
+    size_t n = element(b, 0x06, a, len);
+    memcpy(b + n, value, sizeof value);
+    n = element(a, 0x30, b, n + sizeof value);
+    n = element(b, 0x30, a, n);
+    return element(to, 0xa3, b, n);
+}
+
 /* As many fields as a server likes are passed over, and the version stays the first. */
 static void many_fields(void **state)
 {
@@ -397,6 +409,9 @@ static void long_ids(void **state)
         size_t n = usage_of(fields, len);
         assert_int_equal(check_fields(fields, n, 0),
                          len <= AVITOI_CERT_OID_MAX ? AVITO_TLS_CERT_USAGE : AVITO_TLS_CERT_DER);
+        n = named_by(fields, len);
+        assert_int_equal(check_fields(fields, n, 0),
+                         len <= AVITOI_CERT_OID_MAX ? 0 : AVITO_TLS_CERT_DER);
     }
 }
 

@@ -105,8 +105,12 @@ static void resumed_handshake_ends_without_a_request(void **state)
     peer_again(&peer);
     assert_int_equal(side_connect(&side), AVITO_OK);
     assert_int_equal(peer.sends, 1);
+    assert_false(avito_tls_at_rest(&side.tls));      /* the handshake's end has not left */
+    assert_int_equal(side_connect(&side), AVITO_OK); /* it is connected: nothing begins anew */
+    assert_int_equal(peer.connects, 1);
     assert_int_equal(side_recv(&side), AVITO_IO_AGAIN);
     assert_int_equal(peer.sends, 2);
+    assert_true(avito_tls_at_rest(&side.tls));
     assert_true(peer.resumed);
     side_close(&side);
     assert_true(peer.got_notify);
@@ -408,8 +412,19 @@ static long odd_recv(void *ctx, void *data, size_t cap)
     return odd_turn(false, cap, &n) ? n : odd.below.functions->recv(ctx, data, cap);
 }
 
-/* At every call: 0 bytes mean AGAIN; everything else ends the connection, with an error that says
- * where, and nothing is read beyond what came. */
+static void meet_odd(void)
+{
+    side_meet(&side, &peer, "good-ec");
+    odd.below = side.options.transport;
+    odd.functions = *odd.below.functions;
+    odd.functions.send = odd_send;
+    odd.functions.recv = odd_recv;
+    odd.at = 0;
+    side.options.transport.functions = &odd.functions;
+}
+
+/* At every call, read ahead or not: 0 bytes mean AGAIN; everything else ends the connection, with an error
+ * that says where, and nothing is read beyond what came. */
 static void below_breaks_the_rules(void **state)
 {
     static const struct {
@@ -419,23 +434,21 @@ static void below_breaks_the_rules(void **state)
                 {false, TOO_MANY}, {false, AVITO_ERR_RECV}, {false, AVITO_IO_CLOSED}};
 
     (void)state;
-    side_meet(&side, &peer, "good-ec");
-    odd.below = side.options.transport;
-    odd.functions = *odd.below.functions;
-    odd.functions.send = odd_send;
-    odd.functions.recv = odd_recv;
-    side.options.transport.functions = &odd.functions;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    meet_odd();
+    for (size_t i = 0; i < 2 * sizeof rows / sizeof rows[0]; i++) {
+        const long gives = rows[i / 2].gives;
         unsigned ends = 0;
-        odd.sends = rows[i].sends;
-        odd.gives = rows[i].gives;
+        odd.sends = rows[i / 2].sends;
+        odd.gives = gives;
+        side.options.read_ahead = i % 2 > 0 ? side.ahead : NULL;
+        side.options.read_ahead_cap = sizeof side.ahead;
         for (odd.at = 1; ends == 0; odd.at++) {
             int rc;
             peer_again(&peer);
             odd.calls = 0;
             rc = side_talk(&side, &peer);
             ends = odd.calls < odd.at ? odd.calls : 0;
-            if (ends > 0 || rows[i].gives == 0) {
+            if (ends > 0 || gives == 0) {
                 assert_int_equal(rc, AVITO_OK);
             } else if (side.got_len < peer.answer_len) {
                 assert_true(rc < 0);
@@ -444,6 +457,121 @@ static void below_breaks_the_rules(void **state)
         }
         assert_true(ends > 2);
     }
+    peer_free(&peer);
+}
+
+/* Half duplex, with a record that is held back: what the look for an answer brings. Nothing lets the
+ * record go, an end or an error ends the connection. */
+static void below_breaks_the_rules_in_between(void **state)
+{
+    static const struct {
+        long gives;
+        int result;
+    } rows[] = {{0, AVITO_IO_AGAIN},
+                {TOO_MANY, AVITO_ERR_RECV},
+                {AVITO_ERR_RECV, AVITO_ERR_RECV},
+                {AVITO_ERR_CONNECT, AVITO_ERR_CONNECT},
+                {AVITO_IO_CLOSED, AVITO_ERR_CLOSED}};
+    char bytes[100];
+
+    (void)state;
+    for (size_t i = 0; i < 2 * sizeof rows / sizeof rows[0]; i++) {
+        const int result = rows[i / 2].result;
+        meet_odd();
+        peer.ending = PEER_KEEP;
+        side.options.read_ahead = i % 2 > 0 ? side.ahead : NULL;
+        side.options.read_ahead_cap = sizeof side.ahead;
+        assert_int_equal(side_open(&side), AVITO_OK);
+        assert_int_equal(send_some("x\r\n\r\n", 5, 1), 5);
+        odd.sends = false;
+        odd.gives = rows[i / 2].gives;
+        odd.calls = 0;
+        odd.at = 1;
+        assert_int_equal(recv_some(bytes, sizeof bytes), result);
+        assert_int_equal(peer.got_len, 0);
+        assert_int_equal(recv_some(bytes, sizeof bytes),
+                         result == AVITO_IO_AGAIN ? (int)peer.answer_len : result);
+        side_close(&side);
+        peer_free(&peer);
+    }
+}
+
+/* Half duplex: the next record was read ahead when one of ours is held back. Ours leaves, then that one is
+ * read. */
+static void record_read_ahead_in_between(void **state)
+{
+    char bytes[100];
+    size_t half;
+
+    (void)state;
+    side_meet(&side, &peer, "good-ec");
+    half = peer.answer_len / 2;
+    peer.ending = PEER_KEEP;
+    peer.answer_records = 2;
+    side.options.read_ahead = side.ahead;
+    side.options.read_ahead_cap = sizeof side.ahead;
+    assert_int_equal(side_open(&side), AVITO_OK);
+    assert_int_equal(side_send(&side, "x\r\n\r\n", 5), 5);
+    assert_int_equal(recv_some(bytes, sizeof bytes), (long)half);
+    assert_int_equal(send_some("y", 1, 1), 1);
+    assert_int_equal(peer.got_len, 5);
+    assert_int_equal(recv_some(bytes, sizeof bytes), (long)(peer.answer_len - half));
+    assert_memory_equal(bytes, peer.answer + half, peer.answer_len - half);
+    assert_int_equal(peer.got_len, 6);
+    side_close(&side);
+    peer_free(&peer);
+}
+
+/* Half duplex, within a record of the server: that is read before anything is sent. It ends in the middle, or
+ * is the server's goodbye: nothing can be sent any more. */
+static void sending_within_a_last_record(void **state)
+{
+    char bytes[2];
+
+    (void)state;
+    for (int says_goodbye = 0; says_goodbye < 2; says_goodbye++) {
+        long n = AVITO_IO_AGAIN;
+        side_meet(&side, &peer, "good-ec");
+        peer.ending = PEER_KEEP;
+        assert_int_equal(side_open(&side), AVITO_OK);
+        peer.again = true;
+        peer.recv_piece = 1;
+        if (says_goodbye) {
+            (void)SSL_shutdown(peer.ssl);
+        } else {
+            peer.raw = (const unsigned char *)"\x17\x03\x03";
+            peer.raw_len = 3;
+        }
+        peer.ending = PEER_CUT;
+        assert_int_equal(recv_some(bytes, 2), AVITO_IO_AGAIN);
+        assert_int_equal(recv_some(bytes, 2), AVITO_IO_AGAIN);
+        assert_false(avito_tls_at_rest(&side.tls));
+        for (int i = 0; i < 200 && n == AVITO_IO_AGAIN; i++) {
+            n = send_some("x", 1, 0);
+        }
+        assert_int_equal(n, AVITO_ERR_CLOSED);
+        assert_int_equal(peer.got_len, 0);
+        side_close(&side);
+        peer_free(&peer);
+    }
+}
+
+/* The look of one byte at a kept connection takes a record that has begun for something unasked. */
+static void look_within_a_record(void **state)
+{
+    char byte;
+
+    (void)state;
+    side_meet(&side, &peer, "good-ec");
+    peer.ending = PEER_KEEP;
+    assert_int_equal(side_open(&side), AVITO_OK);
+    assert_int_equal(recv_some(&byte, 1), AVITO_IO_AGAIN);
+    assert_int_equal(SSL_write(peer.ssl, "x", 1), 1);
+    peer.again = true;
+    peer.recv_piece = 3;
+    peer.said_recv = true; /* the piece comes first, then AGAIN */
+    assert_int_equal(recv_some(&byte, 1), AVITO_ERR_RECV);
+    side_close(&side);
     peer_free(&peer);
 }
 
@@ -1191,6 +1319,10 @@ int main(void)
         cmocka_unit_test(session_is_dropped_by_a_hang_up),
         cmocka_unit_test(renegotiation),
         cmocka_unit_test(below_breaks_the_rules),
+        cmocka_unit_test(below_breaks_the_rules_in_between),
+        cmocka_unit_test(record_read_ahead_in_between),
+        cmocka_unit_test(sending_within_a_last_record),
+        cmocka_unit_test(look_within_a_record),
         cmocka_unit_test(nothing_and_the_end),
         cmocka_unit_test(session_moves),
         cmocka_unit_test(session_that_is_none),
