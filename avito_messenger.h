@@ -15297,6 +15297,7 @@ AVITOI_APART static avitoi_call_result avitoi_inbox_row_came(avito_inbox *in, co
     const bool reads = in->priv.phase == AVITOI_INBOX_READ;
     const char *const chat = (const char *)out; /* it came in memory for a message */
     struct avitoi_inbox_row row;
+    const void *last;
     int64_t time;
     row.rc = rc;
     row.message = NULL;
@@ -15311,8 +15312,9 @@ AVITOI_APART static avitoi_call_result avitoi_inbox_row_came(avito_inbox *in, co
         time = out->created;
     } else {
         memcpy(&row.id, chat + offsetof(avito_chat, id), sizeof row.id);
-        memcpy(&row.message, chat + offsetof(avito_chat, last_message), sizeof row.message);
+        memcpy(&last, chat + offsetof(avito_chat, last_message), sizeof last);
         memcpy(&time, chat + offsetof(avito_chat, updated), sizeof time);
+        row.message = (const avito_message *)last;
     }
     row.time = avitoi_inbox_seconds(time);
     return avitoi_inbox_take(in, &row);
