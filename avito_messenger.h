@@ -2819,15 +2819,21 @@ static const char *avitoi_schema_keys(const struct avitoi_schema *schema)
     return (const char *)(avitoi_schema_fields(schema) + schema->count + AVITOI_SCHEMA_LAST);
 }
 
-/* The child of a row; NULL: it has none, or is of the same schema. */
+/* Whether a row has a child. */
+static bool avitoi_schema_is_parent(const struct avitoi_schema_field *field)
+{
+    return (AVITOI_SCHEMA_PARENTS >> field->kind & 1u) != 0;
+}
+
+/* The child of a row that has one; NULL: it is of the same schema. */
 static const struct avitoi_schema *avitoi_schema_child(const struct avitoi_schema *schema, unsigned row)
 {
     const struct avitoi_schema_field *field = avitoi_schema_fields(schema);
-    unsigned before = 0; /* not added to `children`: of a leaf they are NULL */
+    unsigned before = 0;
     for (; row > 0; row--, field++) {
-        before += AVITOI_SCHEMA_PARENTS >> field->kind & 1u;
+        before += avitoi_schema_is_parent(field);
     }
-    return (AVITOI_SCHEMA_PARENTS >> field->kind & 1u) != 0 ? schema->children[before] : NULL;
+    return schema->children[before];
 }
 
 /* The key of a row. */
@@ -4407,7 +4413,7 @@ static avitoi_json_result avitoi_json_expect_member(struct avitoi_json *j, char 
         return avitoi_json_misfit(j, field, c, kind);
     }
     *kind = (field->kind == AVITOI_SCHEMA_TYPED) ? (unsigned)AVITOI_SCHEMA_OBJ : (unsigned)field->kind;
-    *child = avitoi_schema_child(j->top->schema, f->field);
+    *child = avitoi_schema_is_parent(field) ? avitoi_schema_child(j->top->schema, f->field) : NULL;
     return AVITO_AGAIN;
 }
 
