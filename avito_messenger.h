@@ -6737,7 +6737,8 @@ AVITOI_APART_IF_SMALL static avitoi_call_result avitoi_answer_feed(avito_client 
     return rc;
 }
 
-/* The answer is complete: can another request follow on this connection? */
+/* The answer is complete: can another request follow on this connection? Not if the answer came before the
+ * request had left whole, or ended with the connection. */
 static bool avitoi_answer_keeps_connection(const avito_client *c)
 {
     return c->priv.keep && c->priv.written && c->priv.pos == c->priv.len;
@@ -17305,7 +17306,7 @@ struct avitoi_show_line {
 static void avitoi_show_character(struct avitoi_show_line *line, const char *p, size_t n)
 {
     const size_t blank = line->blank ? 1u : 0u;
-    if (line->cut || n + blank >= line->cap - line->len) {
+    if (n + blank >= line->cap - line->len) {
         line->cut = true;
         return;
     }

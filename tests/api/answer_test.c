@@ -239,6 +239,43 @@ static void test_words_beside_a_success(void **state)
     }
 }
 
+/* A send that nobody wants a message of is confirmed by its id, also by one that the window has no room for. */
+static void test_ids_of_any_length(void **state)
+{
+#define FORTY "0123456789012345678901234567890123456789"
+#define LONG  "\"message\":\"" FORTY FORTY FORTY FORTY "\""
+#define MUCH  "\"result\":{" LONG ",\"error\":{" LONG "}},\"error\":{" LONG "}," LONG ","
+    static const struct {
+        const char *before;
+        size_t length; /* of the id; 0: there is none */
+        int result;
+    } rows[] = {{"", 1, AVITO_OK},
+                {"", 400, AVITO_OK},
+                {"", 3000, AVITO_OK},
+                {"\"message\":\"ok\",", 3000, AVITO_OK},
+                {"\"message\":\"ok\",", 0, AVITO_ERR_REFUSED},
+                {MUCH, 3000, AVITO_OK},
+                {MUCH, 0, AVITO_ERR_MODEL}}; /* as a refusal that is too long */
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char body[4000], id[3001];
+        struct lane l;
+        memset(id, 'i', rows[i].length);
+        id[rows[i].length] = '\0';
+        (void)snprintf(body, sizeof body, "{%s\"%s\":\"%s\"}", rows[i].before,
+                       rows[i].length > 0 ? "id" : "other", id);
+        lane_init(&l, 512);
+        lane_exchange(&l, 200, body, strlen(body));
+        assert_int_equal(lane_run(&l, send_unread(&l)), rows[i].result);
+        assert_null(script_problem_open(&l.script, true));
+        lane_free(&l);
+    }
+#undef FORTY
+#undef LONG
+#undef MUCH
+}
+
 /* An answer whose content nobody needs has to be empty, or readable. */
 static void test_no_confirmation(void **state)
 {
@@ -696,6 +733,7 @@ int main(void)
         cmocka_unit_test(test_outcome_follows_the_status),
         cmocka_unit_test(test_answers_without_a_model),
         cmocka_unit_test(test_words_beside_a_success),
+        cmocka_unit_test(test_ids_of_any_length),
         cmocka_unit_test(test_no_confirmation),
         cmocka_unit_test(test_refused_lists_element_by_element),
         cmocka_unit_test(test_long_refusal),

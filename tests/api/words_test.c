@@ -163,6 +163,48 @@ static void test_classes(void **state)
     }
 }
 
+/* The service signs as nobody or as user 1; what is ours and begins in its way is its word, too. */
+static void test_words_of_the_service(void **state)
+{
+    static const struct {
+        int author;
+        const char *direction, *text;
+        bool system;
+    } rows[] = {{1, "in", "Заказ", true},
+                {0, "in", "Заказ", true},
+                {1, "out", "[Системное сообщение] Заказ", true},
+                {1, "out", "Заказ", false},
+                {8, "in", "[Системное сообщение] Заказ", false}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char json[300];
+        avito_event event;
+        (void)snprintf(json, sizeof json,
+                       "{\"id\":\"m\",\"author_id\":%d,\"direction\":\"%s\",\"type\":\"text\","
+                       "\"content\":{\"text\":\"%s\"}}",
+                       rows[i].author, rows[i].direction, rows[i].text);
+        assert_int_equal(message_decode(json, strlen(json), 0, &event), AVITO_OK);
+        assert_int_equal(event.message->is_system, rows[i].system);
+    }
+}
+
+/* A string that begins in the middle of a character, in a member that is wanted and in one that is not. */
+static void test_texts_that_begin_inside_a_character(void **state)
+{
+    static const char *const middles[] = {"\x80", "\xbf", "\x80\xbf", "\x80\x80\x80"};
+    static const char *const names[] = {"id", "of no model"};
+
+    (void)state;
+    for (size_t i = 0; i < 2 * sizeof middles / sizeof middles[0]; i++) {
+        char json[300];
+        avito_event event;
+        (void)snprintf(json, sizeof json, "{\"%s\":\"%s\",\"created\":5,%100s\"author_id\":1}",
+                       names[i % 2], middles[i / 2], "");
+        assert_int_equal(message_decode(json, strlen(json), 0, &event), AVITO_ERR_JSON_UTF8);
+    }
+}
+
 static void test_masks_and_version(void **state)
 {
     char version[32];
@@ -551,6 +593,8 @@ int main(void)
         cmocka_unit_test(test_directions_and_chat_types),
         cmocka_unit_test(test_calls_and_locations),
         cmocka_unit_test(test_classes),
+        cmocka_unit_test(test_words_of_the_service),
+        cmocka_unit_test(test_texts_that_begin_inside_a_character),
         cmocka_unit_test(test_masks_and_version),
         cmocka_unit_test(test_short_texts_are_one_part),
         cmocka_unit_test(test_blanks_around_a_part),

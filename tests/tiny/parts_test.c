@@ -211,6 +211,12 @@ static void test_masked_without_a_copy(void **state)
     answer(&l, 503, echo);
     assert_int_equal(lane_run(&l, avito_get_self(&l.client, &l.arena, &self)), AVITO_ERR_SERVER);
     assert_null(strstr(avito_last_error(&l.client)->text, TOKEN));
+    answer(&l, 200, "{\"access_token\":[]}"); /* now it is written over */
+    assert_int_equal(lane_run(&l, avito_get_self(&l.client, &l.arena, &self)), AVITO_ERR_MODEL);
+    script_connect(&l.script);
+    answer(&l, 503, echo);
+    assert_int_equal(lane_run(&l, avito_get_self(&l.client, &l.arena, &self)), AVITO_ERR_SERVER);
+    assert_string_equal(avito_last_error(&l.client)->text, "");
     played(&l);
 }
 
@@ -495,6 +501,45 @@ static void test_sent(void **state)
     played(&l);
 }
 
+/* A send that settles itself pauses between two looks into the chat, with retries linked or without. */
+static void test_settled_without_retries(void **state)
+{
+    static const char empty[] = "{\"messages\":[],\"meta\":{\"has_more\":false}}";
+    static const char there[] =
+        "{\"messages\":[{\"id\":\"m7\",\"created\":5,\"direction\":\"out\",\"type\":\"text\","
+        "\"content\":{\"text\":\"Hello\"}}],\"meta\":{\"has_more\":false}}";
+    static const avito_sent_query nothing_before;
+    avito_message message;
+    struct lane l;
+    int rc;
+
+    (void)state;
+    plain_lane(&l);
+    avito_enable_sent(&l.options);
+    avito_enable_pages(&l.options);
+    assert_int_equal(client_init(&l), AVITO_OK);
+    assert_int_equal(avito_confirm_sends(&l.client, &nothing_before), AVITO_OK);
+    script_connect(&l.script);
+    fetch(&l, TOKEN);
+    script_request(&l.script);
+    script_end(&l.script);
+    script_connect(&l.script);
+    answer(&l, 200, empty);
+    answer(&l, 200, there);
+    rc = avito_send_message(&l.client, 1, CHAT, "Hello", &l.arena, &message);
+    while (rc == AVITO_AGAIN && avito_wants(&l.client) != AVITO_WANT_TIMER) {
+        rc = avito_step(&l.client);
+    }
+    assert_int_equal(rc, AVITO_AGAIN);
+    assert_int_equal(avito_deadline_ms(&l.client), 2000);
+    clock_advance(&l.clock, 1500);
+    assert_int_equal(avito_deadline_ms(&l.client), 500);
+    clock_advance(&l.clock, 500);
+    assert_int_equal(lane_run(&l, avito_step(&l.client)), AVITO_OK);
+    assert_string_equal(message.id.ptr, "m7");
+    played(&l);
+}
+
 static void nothing(void *ctx)
 {
     (void)ctx;
@@ -640,6 +685,7 @@ int main(void)
         cmocka_unit_test(test_confirming),
         cmocka_unit_test(test_settling),
         cmocka_unit_test(test_sent),
+        cmocka_unit_test(test_settled_without_retries),
         cmocka_unit_test(test_lanes),
         cmocka_unit_test(test_inbox_records),
         cmocka_unit_test(test_new_token_over_the_old_one),

@@ -195,12 +195,37 @@ static void test_long(void **state)
     }
 }
 
+/* Those of the answer before count, so that it may end in any byte of the next status line. */
+static void test_long_before_the_answer(void **state)
+{
+    static const char begin[] = "HTTP/1.1 103 Early Hints\r\nX: ";
+    static const char next[] = "\r\n\r\nHTTP/1.1 200 OK\r\nX-Filler: 1\r\nX-Filler: 2\r\n\r\n";
+    static char bytes[AVITOI_HEAD_MAX + 128];
+
+    (void)state;
+    for (size_t room = 1; room <= 40; room++) {
+        const size_t first = AVITOI_HEAD_MAX - room;
+        memset(bytes, 'x', sizeof bytes);
+        memcpy(bytes, begin, sizeof begin - 1);
+        memcpy(bytes + first, next, sizeof next - 1);
+        for (size_t piece = 256; piece <= 1024; piece += 256) {
+            const struct outcome o = read_in_pieces(bytes, first + sizeof next - 1, piece);
+            assert_int_equal(o.rc, AVITO_ERR_HTTP_HEAD);
+            assert_int_equal(o.used, AVITOI_HEAD_MAX + 1);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_as_they_are), cmocka_unit_test(test_date_of_a_success),
-        cmocka_unit_test(test_changed),     cmocka_unit_test(test_shifted),
-        cmocka_unit_test(test_lengths),     cmocka_unit_test(test_long),
+        cmocka_unit_test(test_as_they_are),
+        cmocka_unit_test(test_date_of_a_success),
+        cmocka_unit_test(test_changed),
+        cmocka_unit_test(test_shifted),
+        cmocka_unit_test(test_lengths),
+        cmocka_unit_test(test_long),
+        cmocka_unit_test(test_long_before_the_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
