@@ -89,7 +89,6 @@ JOINED_PLANTS = [
      "    judge(a, j, m, now_ms);\n    (void)mqtt_acknowledge(a->priv.g->o.broker, m->packet_id, 0);\n    forget_packet(a, j);\n"),
     ("what was begun is sent again", "job.c",
      "    j->noted = j->looking = true;\n", "    j->noted = true;\n    j->call = CALL_BASELINE;\n    return;\n"),
-    ("what another began is not looked for", "gateway.c", "    if (ledger_merge(&a->ledger, lines, len) > 0 &&", "    if (false &&"),
     ("a message is accepted before its PUBACK", "gateway.c",
      "        a->priv.message = MESSAGE_PUBLISHED;\n", "        (void)avito_inbox_accept(&a->inbox);\n        a->priv.message = MESSAGE_NONE;\n"),
 ]

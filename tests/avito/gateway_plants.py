@@ -25,6 +25,7 @@ PLANTS = [
      "    j->noted = j->looking = true;\n", "    j->noted = true;\n    j->call = CALL_BASELINE;\n    return;\n"),
     ("what was begun is called not sent", "job.c",
      "    settle(j, LEDGER_CANNOT_TELL, text);\n}\n\nstatic void looked", "    settle(j, LEDGER_NOT_SENT, text);\n}\n\nstatic void looked"),
+    ("what another began is not looked for", "gateway.c", "    if (ledger_merge(&a->ledger, lines, len) > 0 &&", "    if (false &&"),
     ("it is looked for only once", "job.c", "#define LOOK_FOR_MS   65000u", "#define LOOK_FOR_MS   0u"),
     ("a message is accepted before its PUBACK", "gateway.c",
      "        a->priv.message = MESSAGE_PUBLISHED;\n", "        (void)avito_inbox_accept(&a->inbox);\n        a->priv.message = MESSAGE_NONE;\n"),

@@ -1250,6 +1250,26 @@ static void disk_that_hangs(void)
     expect(strcmp(result_of[1], "sent") == 0, "and says so");
 }
 
+/* Another gateway of a fleet began a command: its hint comes while this one serves the account. */
+static void hint_of_another(void)
+{
+    char line[200];
+    int len;
+
+    begin_world(2);
+    calm = true;
+    run_for(10);
+    len =
+        sprintf(line,
+                "{\"id\":\"c1\",\"state\":\"begun\",\"act\":\"send\",\"target\":\"%s\",\"begun\":1,"
+                "\"hash\":\"1\",\"text\":\"command 1.\",\"baseline\":\"\",\"created\":0}\n",
+                chat);
+    gateway_learn(&shop, line, (size_t)len, (uint32_t)now_ms);
+    run_for(120);
+    expect(times_stored("command 1.") == 0, "what another began is not sent");
+    expect(strcmp(result_of[1], "cannot_tell") == 0, "and that it cannot be found is said");
+}
+
 /* Three of one id come at once, and only one PUBACK finds room. */
 static void no_room_for_a_puback(void)
 {
@@ -1329,6 +1349,8 @@ int main(int argc, char **argv)
     flapping_service();
     end_world();
     disk_that_hangs();
+    end_world();
+    hint_of_another();
     end_world();
     fails_for_good();
     end_world();
