@@ -150,7 +150,9 @@ static void show_list(struct text *out, const struct avitoi_schema *of, const ch
 static void show_field(struct text *out, const struct avitoi_schema *in, unsigned row,
                        const char *at)
 {
-    const struct avitoi_schema *const of = avitoi_schema_child(in, row);
+    const struct avitoi_schema *const of = avitoi_schema_is_parent(&avitoi_schema_fields(in)[row])
+                                               ? avitoi_schema_child(in, row)
+                                               : NULL;
     int64_t wide;
     int32_t narrow;
     avito_str s;

@@ -561,9 +561,7 @@ static void read_text(struct reader *r, const struct avitoi_schema *in,
     read_string(r, &text);
     if (r->error == 0 && field != NULL &&
         (field->kind == AVITOI_SCHEMA_INT || field->kind == AVITOI_SCHEMA_E7)) {
-        if (text.len > 0) {
-            keep_number(r, in, field, text.data, text.len, true, out);
-        }
+        keep_number(r, in, field, text.data, text.len, true, out);
     } else if (r->error == 0 && field != NULL) {
         if (field->kind == AVITOI_SCHEMA_TEXT || r->lenient) {
             cut_text(r, &text);
