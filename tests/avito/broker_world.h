@@ -7,7 +7,9 @@
 #ifndef TESTS_AVITO_BROKER_WORLD_H
 #define TESTS_AVITO_BROKER_WORLD_H
 
+#include "seeded_world.h"
 #include "tools/avito/mqtt.h"
+#include "topic_filter.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,7 +64,6 @@ struct broker_line {
 };
 
 static struct {
-    uint64_t now_ms;
     bool up;
     struct broker_session sessions[BROKER_SESSIONS];
     struct broker_publication *retained[BROKER_RETAINED];
@@ -100,20 +101,6 @@ static void broker_release(struct broker_publication *p)
         free(p->properties);
         free(p);
     }
-}
-
-static bool broker_matches(const char *filter, const char *topic)
-{
-    for (; *filter != '\0'; filter++) {
-        if (*filter == '+') {
-            while (*topic != '\0' && *topic != '/') {
-                topic++;
-            }
-        } else if (*filter != *topic++) {
-            return false;
-        }
-    }
-    return *topic == '\0';
 }
 
 /* ---- packets to a client ---- */
@@ -251,7 +238,7 @@ static uint8_t broker_publish(struct broker_publication *p)
     for (struct broker_session *s = broker_world.sessions;
          s < broker_world.sessions + BROKER_SESSIONS; s++) {
         for (size_t f = 0; s->there && f < s->filters_count; f++) {
-            if (broker_matches(s->filters[f].filter, p->topic)) {
+            if (topic_matches(s->filters[f].filter, p->topic)) {
                 broker_give(s, p, p->qos < s->filters[f].qos ? p->qos : s->filters[f].qos,
                             p->retain && s->filters[f].as_published);
                 heard++;
@@ -465,7 +452,7 @@ static void broker_give_retained(struct broker_session *s, const char *filter, u
     for (size_t i = 0; i < BROKER_RETAINED; i++) {
         struct broker_publication *p = broker_world.retained[i];
 
-        if (p != NULL && broker_matches(filter, p->topic)) {
+        if (p != NULL && topic_matches(filter, p->topic)) {
             broker_give(s, p, p->qos < qos ? p->qos : qos, true);
         }
     }
@@ -552,7 +539,7 @@ static void broker_read(struct broker_line *l)
     size_t at = 0;
 
     if (l->to_broker_len > 0) {
-        l->heard_ms = broker_world.now_ms;
+        l->heard_ms = now_ms;
     }
     while (!l->closed && l->to_broker_len - at >= 2) {
         struct broker_reader r = {l->to_broker + at + 1, l->to_broker + l->to_broker_len};
@@ -583,7 +570,7 @@ static struct broker_line *broker_open_line(void)
     struct broker_line *l = calloc(1, sizeof *l);
 
     l->closed = !broker_world.up;
-    l->heard_ms = broker_world.now_ms;
+    l->heard_ms = now_ms;
     l->next = broker_world.lines;
     broker_world.lines = l;
     return l;
@@ -591,7 +578,7 @@ static struct broker_line *broker_open_line(void)
 
 static bool broker_is_silent(const struct broker_line *l)
 {
-    return broker_world.now_ms < l->silent_until_ms;
+    return now_ms < l->silent_until_ms;
 }
 
 static void broker_send(struct broker_line *l, const void *data, size_t len)
@@ -638,8 +625,8 @@ static void broker_step(void)
         if (!l->closed && !broker_is_silent(l)) {
             broker_read(l);
         }
-        if (!l->closed && ((l->client_gone && !broker_is_silent(l)) ||
-                           broker_world.now_ms - l->heard_ms > BROKER_SILENT)) {
+        if (!l->closed &&
+            ((l->client_gone && !broker_is_silent(l)) || now_ms - l->heard_ms > BROKER_SILENT)) {
             broker_close_line(l, true);
         }
         if (l->closed && l->client_gone) {

@@ -11,7 +11,6 @@
  * published.
  * Rooms: none. */
 #include "broker_world.h"
-#include "support/wire.h"
 #include "tools/avito/fleet_seat.h"
 
 #include <setjmp.h>
@@ -26,53 +25,8 @@
 
 #define INBOX_RUNS 3 /* AVITOI_INBOX_RUNS */
 
-static uint64_t random_state, seed;
-static const uint64_t epoch_ms = 1795000000000u;
-static uint32_t late_ms; /* the delay until the service shows what was sent */
-static bool calm;
-static unsigned failures;
+static uint64_t seed;
 static unsigned long all_claims, all_kills, all_results;
-
-static uint32_t draw(uint32_t below)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (uint32_t)(random_state >> 20) % below;
-}
-
-/* True once in `of` times, and never when all goes well. */
-static bool bad(uint32_t of)
-{
-    return !calm && draw(of) == 0;
-}
-
-static uint32_t clock_ms(void *ctx)
-{
-    (void)ctx;
-    return (uint32_t)broker_world.now_ms;
-}
-
-static int64_t unix_time(void *ctx)
-{
-    (void)ctx;
-    return (int64_t)((epoch_ms + broker_world.now_ms) / 1000);
-}
-
-static int64_t service_clock(void *ctx)
-{
-    (void)ctx;
-    return (int64_t)(epoch_ms + broker_world.now_ms);
-}
-
-static int entropy(void *ctx, void *out, size_t len)
-{
-    (void)ctx;
-    for (size_t i = 0; i < len; i++) {
-        ((uint8_t *)out)[i] = (uint8_t)draw(256);
-    }
-    return AVITO_OK;
-}
 
 static bool is_traced(void)
 {
@@ -85,7 +39,7 @@ static bool is_traced(void)
 static void trace(const char *who, const char *what)
 {
     if (is_traced()) {
-        printf("# %8llu %s: %s\n", (unsigned long long)broker_world.now_ms, who, what);
+        printf("# %8llu %s: %s\n", (unsigned long long)now_ms, who, what);
     }
 }
 
@@ -103,25 +57,8 @@ static sim_fault service_fault(void *ctx, const sim_request_info *request)
     (void)ctx;
     (void)request;
     memset(&f, 0, sizeof f);
-    if (!bad(15)) {
-        return f;
-    }
-    switch (draw(5)) {
-        case 0:
-            f.status = 503;
-            f.stored = draw(2) == 0;
-            break;
-        case 1:
-            f.no_answer = true;
-            f.stored = draw(2) == 0;
-            break;
-        case 2:
-            f.stall = true;
-            f.stored = draw(2) == 0;
-            break;
-        default:
-            f.delay_ms = draw(4000);
-            break;
+    if (bad(15)) {
+        draw_fault(&f);
     }
     return f;
 }
@@ -248,7 +185,7 @@ static void client_open(struct client *c, const char *id, bool clean, const mqtt
     o.out = c->out;
     o.in_cap = o.out_cap = ROOM;
     (void)mqtt_init(&c->mqtt, &o);
-    (void)mqtt_begin(&c->mqtt, (uint32_t)broker_world.now_ms);
+    (void)mqtt_begin(&c->mqtt, (uint32_t)now_ms);
     c->line = broker_open_line();
 }
 
@@ -259,7 +196,7 @@ static void client_send(struct client *c)
 
     if (n > 0 && c->line != NULL) {
         broker_send(c->line, data, n);
-        mqtt_sent(&c->mqtt, n, (uint32_t)broker_world.now_ms);
+        mqtt_sent(&c->mqtt, n, (uint32_t)now_ms);
     }
 }
 
@@ -278,7 +215,7 @@ static bool client_next(struct client *c, mqtt_event *e)
     bool over = false;
     void *room;
     size_t cap;
-    int rc = mqtt_tick(&c->mqtt, (uint32_t)broker_world.now_ms);
+    int rc = mqtt_tick(&c->mqtt, (uint32_t)now_ms);
 
     client_send(c);
     rc = rc == MQTT_AGAIN ? MQTT_OK : rc;
@@ -553,7 +490,7 @@ static bool hook_begin(void *ctx, fleet_account *a)
     open_account(p);
     fleet_seat_begin(&p->seat, &o);
     add_account(p);
-    fleet_seat_serve(&p->seat, &p->shop, (uint32_t)broker_world.now_ms);
+    fleet_seat_serve(&p->seat, &p->shop, (uint32_t)now_ms);
     return true;
 }
 
@@ -577,7 +514,7 @@ static void hook_learn(void *ctx, fleet_account *a, const char *lines, size_t le
 {
     (void)ctx;
     if (place_of(a)->seat.served != NULL) {
-        gateway_learn(place_of(a)->seat.served, lines, len, (uint32_t)broker_world.now_ms);
+        gateway_learn(place_of(a)->seat.served, lines, len, (uint32_t)now_ms);
     }
 }
 
@@ -630,7 +567,7 @@ static void start_node(struct node *n)
                             hook_load_slot,
                             hook_keep_epoch,
                             hook_say};
-    fleet_init(&n->fleet, &o, (uint32_t)broker_world.now_ms);
+    fleet_init(&n->fleet, &o, (uint32_t)now_ms);
     for (size_t a = 0; a < ACCOUNTS; a++) {
         struct place *p = &n->places[a];
 
@@ -648,7 +585,7 @@ static void start_node(struct node *n)
 static void end_node(struct node *n, uint32_t pause_ms)
 {
     n->runs = false;
-    n->start_at_ms = broker_world.now_ms + pause_ms;
+    n->start_at_ms = now_ms + pause_ms;
     fleet_free(&n->fleet);
     client_close(&n->client);
     for (size_t a = 0; a < ACCOUNTS; a++) {
@@ -668,7 +605,7 @@ static void kill_node(struct node *n)
 
 static void step_place(struct place *p)
 {
-    const uint32_t now = (uint32_t)broker_world.now_ms;
+    const uint32_t now = (uint32_t)now_ms;
     mqtt_event e;
 
     while (p->client.line != NULL) {
@@ -700,14 +637,14 @@ static void node_lost(struct node *n)
 {
     client_close(&n->client);
     fleet_node_lost(&n->fleet);
-    n->connect_at_ms = broker_world.now_ms + 500 + draw(2000);
+    n->connect_at_ms = now_ms + 500 + draw(2000);
 }
 
 static void step_node_line(struct node *n)
 {
     mqtt_event e;
 
-    if (n->client.line == NULL && broker_world.now_ms >= n->connect_at_ms) {
+    if (n->client.line == NULL && now_ms >= n->connect_at_ms) {
         char id[40];
 
         snprintf(id, sizeof id, "avito-test-node-%s", n->name);
@@ -721,16 +658,16 @@ static void step_node_line(struct node *n)
         if (e.kind == MQTT_NOTHING) {
             break;
         }
-        fleet_node_event(&n->fleet, &e, (uint32_t)broker_world.now_ms);
+        fleet_node_event(&n->fleet, &e, (uint32_t)now_ms);
     }
 }
 
 static void leave(struct node *n)
 {
-    const bool done = fleet_leave(&n->fleet, (uint32_t)broker_world.now_ms);
+    const bool done = fleet_leave(&n->fleet, (uint32_t)now_ms);
 
     client_send(&n->client);
-    if (done || broker_world.now_ms >= n->leave_by_ms) {
+    if (done || now_ms >= n->leave_by_ms) {
         trace(n->name, "has left");
         end_node(n, draw(20000));
     }
@@ -746,7 +683,7 @@ static void step_node(struct node *n)
     for (size_t a = 0; a < ACCOUNTS; a++) {
         step_place(&n->places[a]);
     }
-    fleet_step(&n->fleet, (uint32_t)broker_world.now_ms);
+    fleet_step(&n->fleet, (uint32_t)now_ms);
     for (size_t a = 0; a < ACCOUNTS; a++) {
         client_send(&n->places[a].client);
     }
@@ -843,7 +780,7 @@ static void ask(size_t account, int number)
 static void move_strangers(size_t account)
 {
     struct books *b = &books[account];
-    const uint64_t trouble = TROUBLE_S * 1000u, now = broker_world.now_ms;
+    const uint64_t trouble = TROUBLE_S * 1000u, now = now_ms;
     char text[32];
 
     if (b->commands < COMMANDS && now * COMMANDS / trouble > (uint64_t)b->commands &&
@@ -860,7 +797,7 @@ static void move_strangers(size_t account)
 
 static void silence_a_line(struct node *n)
 {
-    const uint64_t until = broker_world.now_ms + draw(40000);
+    const uint64_t until = now_ms + draw(40000);
 
     trace(n->name, "has a silent line");
     for (size_t a = 0; a < ACCOUNTS; a++) {
@@ -888,7 +825,7 @@ static void torment_node(struct node *n)
         case 2:
             trace(n->name, "is to leave");
             n->leaving = !n->stopped;
-            n->leave_by_ms = broker_world.now_ms + 1000;
+            n->leave_by_ms = now_ms + 1000;
             break;
         case 3:
             n->disk_full = !n->disk_full;
@@ -945,12 +882,10 @@ static void begin_world(void)
 {
     sim_options o = sim_options_default();
 
-    random_state = seed * 0x9e3779b97f4a7c15u + 1;
-    (void)draw(2);
+    begin_seed(seed);
     memset(books, 0, sizeof books);
     memset(started, 0, sizeof started);
-    calm = consumer_away = false;
-    broker_world.now_ms = 1000;
+    consumer_away = false;
     broker_world.up = true;
     broker_world.strangers = strangers;
     late_ms = draw(5) == 0 ? 90000 + draw(30000) : draw(3) == 0 ? draw(20000) : 0;
@@ -989,7 +924,7 @@ static void step_world(void)
 {
     broker_step();
     for (size_t n = 0; n < NODES; n++) {
-        if (!nodes[n].runs && (calm || broker_world.now_ms >= nodes[n].start_at_ms)) {
+        if (!nodes[n].runs && (calm || now_ms >= nodes[n].start_at_ms)) {
             start_node(&nodes[n]);
         }
         if (nodes[n].runs && !nodes[n].stopped) {
@@ -1000,13 +935,13 @@ static void step_world(void)
     for (size_t a = 0; a < ACCOUNTS; a++) {
         move_strangers(a);
     }
-    broker_world.now_ms += 5 + draw(60);
+    now_ms += 5 + draw(60);
 }
 
 static void run(void)
 {
-    while (broker_world.now_ms < (TROUBLE_S + CALM_S) * 1000u) {
-        if (!calm && broker_world.now_ms > TROUBLE_S * 1000u) {
+    while (now_ms < (TROUBLE_S + CALM_S) * 1000u) {
+        if (!calm && now_ms > TROUBLE_S * 1000u) {
             calm_down();
         }
         torment();

@@ -4,6 +4,7 @@
 #define TESTS_AVITO_FLEET_WORLD_H
 
 #include "tools/avito/fleet.h"
+#include "topic_filter.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,22 +96,6 @@ static void world_note(const char *what, const char *topic)
 
 /* ---- the broker ---- */
 
-static bool world_matches(const char *filter, const char *topic)
-{
-    for (; *filter != '\0'; filter++) {
-        if (*filter == '+') {
-            while (*topic != '\0' && *topic != '/') {
-                topic++;
-            }
-        } else if (*filter == *topic) {
-            topic++;
-        } else {
-            return false;
-        }
-    }
-    return *topic == '\0';
-}
-
 static void world_push(struct world_line *l, const struct world_event *e)
 {
     struct world_event *to = &l->queue[(l->first + l->count) % WORLD_EVENTS];
@@ -148,7 +133,7 @@ static void world_answer(struct world_line *l, enum mqtt_event_kind kind, uint16
 static bool world_hears(const struct world_line *l, const char *topic)
 {
     for (size_t i = 0; i < l->filters_count; i++) {
-        if (world_matches(l->filters[i], topic)) {
+        if (topic_matches(l->filters[i], topic)) {
             return true;
         }
     }
@@ -308,7 +293,7 @@ static int world_hook_subscribe(void *ctx, fleet_account *a, const mqtt_filter *
         snprintf(l->filters[l->filters_count++], FLEET_TOPIC_MAX, "%s", filters[i].filter);
         for (size_t s = 0; s < WORLD_STORED; s++) {
             if (world.stored[s].topic[0] != '\0' && filters[i].retain_handling == 0 &&
-                world_matches(filters[i].filter, world.stored[s].topic)) {
+                topic_matches(filters[i].filter, world.stored[s].topic)) {
                 world_push(l, &world.stored[s]);
             }
         }

@@ -11,7 +11,7 @@
  * Rooms: none. */
 #include "tools/avito/gateway.h"
 #include "tools/avito/job.h"
-#include "support/wire.h"
+#include "seeded_world.h"
 
 #include <setjmp.h>
 #include <stdio.h>
@@ -25,61 +25,13 @@
 #define QUEUE     512
 #define DISK      (1 << 18)
 
-static uint64_t random_state;
-static uint64_t now_ms;
-static const uint64_t epoch_ms = 1795000000000u;
-static uint32_t late_ms; /* the delay until the service shows what was sent */
-static bool calm;
 static jmp_buf killed;
-static unsigned failures;
-
-static uint32_t draw(uint32_t below)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (uint32_t)(random_state >> 20) % below;
-}
-
-/* True once in `of` times, and never when all goes well. */
-static bool bad(uint32_t of)
-{
-    return !calm && draw(of) == 0;
-}
-
-static uint32_t clock_ms(void *ctx)
-{
-    (void)ctx;
-    return (uint32_t)now_ms;
-}
-
 static uint32_t slept_ms; /* how often the machine slept while a note was written */
 
 static uint32_t boot_ms(void *ctx)
 {
     (void)ctx;
     return (uint32_t)now_ms + slept_ms;
-}
-
-static int64_t unix_time(void *ctx)
-{
-    (void)ctx;
-    return (int64_t)((epoch_ms + now_ms) / 1000);
-}
-
-static int64_t service_clock(void *ctx)
-{
-    (void)ctx;
-    return (int64_t)(epoch_ms + now_ms);
-}
-
-static int entropy(void *ctx, void *out, size_t len)
-{
-    (void)ctx;
-    for (size_t i = 0; i < len; i++) {
-        ((uint8_t *)out)[i] = (uint8_t)draw(256);
-    }
-    return AVITO_OK;
 }
 
 /* ---- the service, and lanes to it ---- */
@@ -107,25 +59,8 @@ static sim_fault service_fault(void *ctx, const sim_request_info *request)
         return f;
     }
     f.delay_ms = slow_ms;
-    if (!bad(12)) {
-        return f;
-    }
-    switch (draw(5)) {
-        case 0:
-            f.status = 503;
-            f.stored = draw(2) == 0;
-            break;
-        case 1:
-            f.no_answer = true;
-            f.stored = draw(2) == 0;
-            break;
-        case 2:
-            f.stall = true;
-            f.stored = draw(2) == 0;
-            break;
-        default:
-            f.delay_ms = draw(4000);
-            break;
+    if (bad(12)) {
+        draw_fault(&f);
     }
     return f;
 }
@@ -794,10 +729,7 @@ static void begin_world(uint64_t seed)
 {
     sim_options o = sim_options_default();
 
-    random_state = seed * 0x9e3779b97f4a7c15u + 1;
-    (void)draw(2);
-    now_ms = 1000;
-    calm = false;
+    begin_seed(seed);
     up = true;
     forgets = seed % 2 == 0;
     connected = listener_away = disk_full = false;
