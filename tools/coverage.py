@@ -118,10 +118,11 @@ def merge(folder, data):
     """One profile of all in a folder; programs are told apart by what their functions look like."""
     names = sorted(os.listdir(folder))
     if names:
-        with open(data + ".txt", "w", encoding="utf-8") as file:
-            file.writelines(os.path.join(folder, name) + "\n" for name in names if not name.endswith(".txt"))
+        listing = os.path.join(PLACE, os.path.basename(data) + ".txt")
+        with open(listing, "w", encoding="utf-8") as file:
+            file.writelines(os.path.join(folder, name) + "\n" for name in names)
         subprocess.run([tool("llvm-profdata"), "merge", "-sparse", "--failure-mode=all", "-o", data, "--input-files",
-                        data + ".txt"], check=True, stderr=subprocess.DEVNULL)
+                        listing], check=True, stderr=subprocess.DEVNULL)
     return data
 
 
@@ -266,7 +267,7 @@ def report(totals, gaps):
 def write_rooms(folder, gaps):
     """What is neither reached nor listed, for those who close it: a file for each room."""
     known = listed()
-    place = {line: title for title, first, last in rooms.Header().rooms() for line in range(first + 1, last + 2)}
+    place = {line: title for title, first, last in rooms.Header(os.path.join(TREE, HEADER)).rooms() for line in range(first + 1, last + 2)}
     os.makedirs(folder, exist_ok=True)
     files = collections.defaultdict(list)
     for function, kind, text, line in gaps:

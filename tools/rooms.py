@@ -101,8 +101,8 @@ class Rooms:
 
 
 class Header:
-    def __init__(self):
-        with open(HEADER, encoding="utf-8") as file:
+    def __init__(self, path=HEADER):
+        with open(path, encoding="utf-8") as file:
             self.text = file.read()
         self.lines = self.text.split("\n")
         self.code = csource.blank_comments(self.text).split("\n")

@@ -20,7 +20,7 @@
 #include "mqtt.h"
 
 #define FLEET_SECRET_MIN 16 /* bytes */
-#define FLEET_CLAIMS     4  /* a node's packets on their way at once */
+#define FLEET_CLAIMS     4  /* of a node, under way at once */
 #define FLEET_NODES      64
 #define FLEET_NAME_MAX   32
 #define FLEET_KEY_SIZE   17 /* of a claim: 16 hex digits */

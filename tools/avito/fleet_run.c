@@ -399,8 +399,7 @@ static int read_own(const char *folder, const char *name, char **text, size_t *l
     if (rc == AVITO_OK || rc == AVITO_END) {
         return EXIT_DONE;
     }
-    fprintf(stderr, "avito gateway: %s/%s: %s\n", folder, name, system_text(errno));
-    return EXIT_LOCAL;
+    return served_say_file(folder, name);
 }
 
 static int add_to_fleet(struct seat *s)

@@ -1263,10 +1263,12 @@ static void unlink_account(gateway *g, gateway_account *a)
         at = &before->priv.next;
     }
     *at = a->priv.next;
-    for (at = &g->priv.stirred; *at != NULL && *at != a;) {
-        at = &(*at)->priv.next_stirred;
+    if (a->priv.stirred) {
+        for (at = &g->priv.stirred; *at != a;) {
+            at = &(*at)->priv.next_stirred;
+        }
+        *at = a->priv.next_stirred;
     }
-    *at = a->priv.stirred ? a->priv.next_stirred : *at;
     if (g->priv.last == a) {
         g->priv.last = before;
     }

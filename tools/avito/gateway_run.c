@@ -274,12 +274,6 @@ static bool take_notification(void *ctx, avito_webhook *webhook)
 
 /* ---- what is kept of the gateway ---- */
 
-static int say_file(const struct run *r, const char *file)
-{
-    fprintf(stderr, "avito gateway: %s/%s: %s\n", r->folder, file, system_text(errno));
-    return EXIT_LOCAL;
-}
-
 /* A word of random letters that is made once and stored. */
 static int keep_word(struct run *r, const char *file, const char *before, size_t bytes, char *out,
                      size_t cap)
@@ -295,7 +289,7 @@ static int keep_word(struct run *r, const char *file, const char *before, size_t
     }
     free(text);
     if (rc == AVITO_ERR_FILE) { /* another one would end the broker's session */
-        return say_file(r, file);
+        return served_say_file(r->folder, file);
     }
     if (len > 0) {
         return EXIT_DONE;
@@ -309,7 +303,8 @@ static int keep_word(struct run *r, const char *file, const char *before, size_t
         out[n++] = letters[random[i] & 15];
     }
     out[n] = '\0';
-    return disk_write(r->folder, file, out, n) == AVITO_OK ? EXIT_DONE : say_file(r, file);
+    return disk_write(r->folder, file, out, n) == AVITO_OK ? EXIT_DONE
+                                                           : served_say_file(r->folder, file);
 }
 
 static int open_folder(struct run *r, const char *name)
@@ -329,7 +324,7 @@ static int open_folder(struct run *r, const char *name)
                                      "шлюз с таким именем уже работает: задайте другое, name =")));
     }
     if (r->lock < 0) {
-        return say_file(r, "lock");
+        return served_say_file(r->folder, "lock");
     }
     status = keep_word(r, "client_id", "avito-", 11, r->client_id, sizeof r->client_id);
     return status == EXIT_DONE ? keep_word(r, "path", "/", 24, r->path, sizeof r->path) : status;
@@ -344,7 +339,7 @@ static int read_session(const struct run *r, uint32_t *session)
 
     *session = rc == AVITO_OK ? (uint32_t)strtoul(text, NULL, 10) : 0;
     free(text);
-    return rc == AVITO_ERR_FILE ? say_file(r, "session") : EXIT_DONE;
+    return rc == AVITO_ERR_FILE ? served_say_file(r->folder, "session") : EXIT_DONE;
 }
 
 /* ---- the configuration ---- */

@@ -881,11 +881,16 @@ static void forget_own(gateway_account *a, struct gateway_job *j)
     drop(a, j);
 }
 
+/* Since its note, on the clock that counts sleep. */
+static uint32_t begun_for_ms(const gateway_account *a, const struct gateway_job *j)
+{
+    return a->priv.g->o.boot_ms(a->priv.g->o.ctx) - j->begun_ms;
+}
+
 /* The machine slept in the middle of a send, which by its own clock is not over. */
 static bool is_late(const gateway_account *a, const struct gateway_job *j)
 {
-    return j->call == CALL_SEND && a->priv.g->o.boot_ms(a->priv.g->o.ctx) - j->begun_ms >
-                                       BEGUN_AGE_MS + longest_call_ms(a, j);
+    return j->call == CALL_SEND && begun_for_ms(a, j) > BEGUN_AGE_MS + longest_call_ms(a, j);
 }
 
 static void step_calling(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
@@ -955,7 +960,7 @@ static void step_waiting(gateway_account *a, struct gateway_job *j, uint32_t now
 
 static bool is_stale(const gateway_account *a, const struct gateway_job *j)
 {
-    return a->priv.g->o.boot_ms(a->priv.g->o.ctx) - j->begun_ms > BEGUN_AGE_MS;
+    return begun_for_ms(a, j) > BEGUN_AGE_MS;
 }
 
 /* Another gateway that finds the note may look for the message and give up, so the send must not

@@ -104,9 +104,10 @@ static int replace_ledger(void *ctx, const char *lines, size_t len)
                         &s->woken);
 }
 
-static void say_unread(const served *s, const char *file)
+int served_say_file(const char *folder, const char *file)
 {
-    fprintf(stderr, "avito gateway: %s/%s: %s\n", s->folder, file, system_text(errno));
+    fprintf(stderr, "avito gateway: %s/%s: %s\n", folder, file, system_text(errno));
+    return EXIT_LOCAL;
 }
 
 #define REFUSED_SIZE (GATEWAY_REFUSALS * sizeof(uint64_t))
@@ -142,7 +143,7 @@ static int load_refused(void *ctx, uint64_t hashes[GATEWAY_REFUSALS])
         rc = AVITO_END;
         (void)writing_step(&s->refused_write, make_refused, s->folder, REFUSED_FILE, "", 0, NULL);
     } else {
-        say_unread(s, REFUSED_FILE);
+        (void)served_say_file(s->folder, REFUSED_FILE);
     }
     free(text);
     return rc;
@@ -150,15 +151,16 @@ static int load_refused(void *ctx, uint64_t hashes[GATEWAY_REFUSALS])
 
 static int load_ledger(void *ctx, void (*take)(void *to, const char *lines, size_t len), void *to)
 {
+    const char *folder = ((served *)ctx)->folder;
     char *text;
     size_t len;
-    const int rc = disk_read(((served *)ctx)->folder, SERVED_LEDGER, &text, &len);
+    const int rc = disk_read(folder, SERVED_LEDGER, &text, &len);
 
     if (rc == AVITO_OK) {
         take(to, text, len);
         free(text);
     } else if (rc != AVITO_END) {
-        say_unread(ctx, SERVED_LEDGER);
+        (void)served_say_file(folder, SERVED_LEDGER);
     }
     return rc == AVITO_END ? (int)AVITO_OK : rc;
 }

@@ -49,6 +49,9 @@ const char *served_slot_name(int slot); /* of the inbox' files */
 /* Reads one of them: AVITO_OK, AVITO_END if there is none, or an error. */
 int served_read_slot(const char *folder, int slot, void *data, size_t cap, size_t *len);
 
+/* Says why a file cannot be read or written, by errno. EXIT_LOCAL. */
+int served_say_file(const char *folder, const char *file);
+
 /* A hash of everything in its section. */
 uint64_t served_fingerprint(const config *c, const account *from);
 
