@@ -1785,7 +1785,8 @@ typedef int avitoi_call_result; /* of a call: its result, AVITO_AGAIN, or AVITOI
  * tokens and small replies, in two pieces of memory. */
 struct avitoi_arena_ends {
     char *low_base, *high_end;
-    size_t low_cap, high_cap; /* high_cap 0: both stacks are in one piece of memory */
+    size_t low_cap;
+    bool apart;       /* the stacks are in two pieces of memory */
     size_t low, high; /* bytes taken, also those that would have been if there were room */
     size_t peak;      /* most of both at once; list: of the current element */
 };
@@ -1801,7 +1802,7 @@ struct avitoi_json_frame {
     uint8_t kind;
     uint8_t field;   /* object: the row of the member being read, or the last one that was */
     bool high;       /* object: its struct is at the high end until it is complete */
-    uint8_t type;    /* object: AVITOI_TYPE_* of what its TYPE has said */
+    uint8_t type;    /* object: AVITOI_JSON_TYPE_* of what its TYPE has said */
 };
 
 /* The response head reader. */
@@ -2520,7 +2521,7 @@ static void avitoi_arena_share(struct avitoi_arena_ends *mem, avito_arena *arena
 
 static bool avitoi_arena_is_shared(const struct avitoi_arena_ends *mem)
 {
-    return mem->high_cap == 0;
+    return !mem->apart;
 }
 
 /* ======================================================================= *
@@ -2799,14 +2800,16 @@ struct avitoi_schema {
 #define AVITOI_SCHEMA_OF_(name, model, rows, children, finish, bare, lenient)                      \
     AVITOI_ASSERT(name##_rows, AVITOI_SCHEMA_ROWS(rows) <= 31u && sizeof(model) <= 512u);          \
     AVITOI_ASSERT(name##_keys, true rows(AVITOI_SCHEMA_ROW_FITS_, AVITOI_SCHEMA_ROW_FITS_, ));     \
-    static const struct {                                                                          \
+    static const struct avitoi_schema_##name##_whole {                                             \
         struct avitoi_schema schema;                                                               \
         struct avitoi_schema_field fields[AVITOI_SCHEMA_ROWS(rows) + AVITOI_SCHEMA_LAST];          \
         char keys[sizeof(AVITOI_SCHEMA_KEYS(rows))];                                               \
     } avitoi_schema_##name = {                                                                     \
         {children, finish, (uint16_t)sizeof(model), (uint8_t)AVITOI_SCHEMA_ROWS(rows), bare, lenient}, \
         {rows(AVITOI_SCHEMA_ROW_, AVITOI_SCHEMA_CHILD_ROW_, model) AVITOI_SCHEMA_ROW_LAST_},       \
-        AVITOI_SCHEMA_KEYS(rows)}
+        AVITOI_SCHEMA_KEYS(rows)};                                                                 \
+    AVITOI_ASSERT(name##_follows, offsetof(struct avitoi_schema_##name##_whole, fields) ==         \
+                                      sizeof(struct avitoi_schema))
 
 /* Its rows. */
 static const struct avitoi_schema_field *avitoi_schema_fields(const struct avitoi_schema *schema)
@@ -2962,7 +2965,7 @@ static void avitoi_schema_finish_location(struct avitoi_json *json, void *model)
     X(M, text, AVITOI_SCHEMA_TEXT, text, AVITOI_SCHEMA_SHOWN)                                      \
     X(M, title, AVITOI_SCHEMA_TEXT, title, AVITOI_SCHEMA_SHOWN)
 AVITOI_SCHEMA_LEAF(location, avito_location, AVITOI_SCHEMA_LOCATION_ROWS,
-              avitoi_schema_finish_location, false, false);
+                   avitoi_schema_finish_location, false, false);
 
 static void avitoi_schema_finish_call(struct avitoi_json *json, void *model)
 {
@@ -3930,10 +3933,10 @@ static avitoi_json_result avitoi_json_key_found(struct avitoi_json *j, unsigned 
     const uint32_t bit = 1u << index;
     j->state = AVITOI_JSON_AT_COLON;
     f->field = (uint8_t)(index | AVITOI_JSON_NO_FIELD);
-    if ((f->seen & bit) != 0 && !j->top->schema->lenient) {
+    if ((f->seen & bit) != 0 && !f->schema->lenient) {
         return avitoi_json_bad_member(j, AVITO_ERR_DUPLICATE);
     }
-    if ((f->seen & bit) == 0 && avitoi_json_wanted(j, &avitoi_schema_fields(j->top->schema)[index])) {
+    if ((f->seen & bit) == 0 && avitoi_json_wanted(j, &avitoi_schema_fields(f->schema)[index])) {
         f->field = (uint8_t)index;
     }
     f->seen |= bit;
@@ -4032,8 +4035,8 @@ static bool avitoi_json_number(struct avitoi_json *j, const struct avitoi_json_f
 static avitoi_json_result avitoi_json_number_done(struct avitoi_json *j, size_t len)
 {
     const struct avitoi_json_frame *f = j->top;
-    const struct avitoi_schema_field *field = &avitoi_schema_fields(j->top->schema)[f->field];
-    if (!avitoi_json_number(j, f, len) && !j->top->schema->lenient &&
+    const struct avitoi_schema_field *field = &avitoi_schema_fields(f->schema)[f->field];
+    if (!avitoi_json_number(j, f, len) && !f->schema->lenient &&
         (field->want & AVITOI_SCHEMA_SHOWN) == 0) {
         const int rc = avitoi_json_bad_member(j, AVITO_ERR_MODEL);
         if (rc < 0) {
@@ -4397,11 +4400,11 @@ static avitoi_json_result avitoi_json_expect_member(struct avitoi_json *j, char 
 {
     const unsigned fitting = avitoi_json_kinds(c);
     struct avitoi_json_frame *f = j->top;
-    const struct avitoi_schema_field *field = &avitoi_schema_fields(j->top->schema)[f->field];
+    const struct avitoi_schema_field *field = &avitoi_schema_fields(f->schema)[f->field];
     if (f->field >= AVITOI_JSON_NO_FIELD) {
         return AVITO_AGAIN;
     }
-    if ((fitting >> field->kind & 1u) == 0 && f->field + 1u < j->top->schema->count &&
+    if ((fitting >> field->kind & 1u) == 0 && f->field + 1u < f->schema->count &&
         field[1].key_len == 0) {
         f->field++; /* the same key in another form */
         field++;
@@ -4413,7 +4416,7 @@ static avitoi_json_result avitoi_json_expect_member(struct avitoi_json *j, char 
         return avitoi_json_misfit(j, field, c, kind);
     }
     *kind = (field->kind == AVITOI_SCHEMA_TYPED) ? (unsigned)AVITOI_SCHEMA_OBJ : (unsigned)field->kind;
-    *child = avitoi_schema_is_parent(field) ? avitoi_schema_child(j->top->schema, f->field) : NULL;
+    *child = avitoi_schema_is_parent(field) ? avitoi_schema_child(f->schema, f->field) : NULL;
     return AVITO_AGAIN;
 }
 
@@ -4431,7 +4434,7 @@ static avitoi_json_result avitoi_json_expect_element(struct avitoi_json *j, char
     if (c != (f->kind == AVITOI_SCHEMA_ARR ? '{' : '"')) {
         return j->lenient ? AVITO_AGAIN : avitoi_json_bad(j, AVITO_ERR_MODEL, "element");
     }
-    *child = j->top->schema;
+    *child = f->schema;
     *kind = (f->kind == AVITOI_SCHEMA_ARR) ? AVITOI_SCHEMA_OBJ : AVITOI_SCHEMA_STR;
     return AVITO_AGAIN;
 }
@@ -6560,6 +6563,8 @@ AVITOI_APART static avitoi_call_result avitoi_token_received(avito_client *c)
 #define AVITOI_ANSWER_EARLY   64u
 #define AVITOI_ANSWER_SCRATCH 448u
 AVITOI_ASSERT(window_holds_scratch, AVITO_WINDOW_MIN >= AVITOI_ANSWER_SCRATCH + AVITOI_ANSWER_EARLY);
+AVITOI_ASSERT(scratch_holds_token, AVITOI_ANSWER_SCRATCH >= 2u * sizeof(struct avitoi_schema_token_answer) +
+                                                                4u * AVITOI_ARENA_ALIGN);
 
 /* Notes the most that was in use. What did not fit was only counted, and does not count here. */
 static void avitoi_answer_note_peak(avito_client *c)
@@ -6584,10 +6589,9 @@ static void avitoi_answer_use_scratch(avito_client *c, bool token)
     avitoi_json_begin(j, token ? &avitoi_schema_token.schema : &avitoi_schema_reply.schema, NULL);
     avitoi_arena_share(mem, &tail);
     if (token) {
-        const size_t answer = avitoi_arena_align(sizeof(struct avitoi_schema_token_answer));
-        j->out = tail.base;
+        j->out = tail.base; /* the root, at the high end, is moved there when it is complete */
         j->cut_at = AVITOI_TOKEN_SCOPE_MAX;
-        mem->high_cap = tail.cap - answer;
+        mem->apart = true;
         mem->low_base = avitoi_token_room(c->account, &mem->low_cap);
     } else {
         j->cut_at = AVITO_ERROR_TEXT_CAP - 1u;
@@ -7693,7 +7697,9 @@ AVITO_API avito_client_options avito_client_options_default(void)
 /* An option whose part is not linked. */
 static int avitoi_client_parts(const avito_account *a, const avito_client_options *o)
 {
-    if ((a->o.requests_per_minute > 0 || o->retries > 0) && o->priv.tries == NULL) {
+    const struct avitoi_call_retries *tries = o->priv.tries;
+    if ((a->o.requests_per_minute > 0 && tries == NULL) ||
+        (o->retries > 0 && (tries == NULL || tries->again == NULL))) { /* an inbox brings the rate alone */
         return AVITO_ERR_OPTION_RETRIES;
     }
     if (o->dry_run && o->priv.dry_run == NULL) {
@@ -11612,7 +11618,7 @@ AVITOI_ASSERT(lists_are_alike, sizeof(avito_chats) == sizeof(avito_messages) &&
 static int avitoi_list_collect(avito_client *c)
 {
     struct avitoi_json *j = &c->priv.json;
-    const size_t size = c->priv.call->answer->children[0]->size;
+    const size_t size = avitoi_schema_child(c->priv.call->answer, 0)->size;
     struct avitoi_schema_items list;
     char *items;
     size_t i;
@@ -13651,7 +13657,7 @@ enum {
  *     OFFER    a notification goes to the caller
  *     MARK     the chat is to be marked as read
  *     REST     the round is over, or pauses after a failure */
-#define AVITOI_INBOX_IN(phase) 1u << AVITOI_INBOX_##phase
+#define AVITOI_INBOX_IN(phase) (1u << AVITOI_INBOX_##phase)
 #define AVITOI_INBOX_EDGES(X)                                                                      \
     X(PAGE, SCAN, AVITOI_INBOX_IN(WAIT) | AVITOI_INBOX_IN(SCAN) | AVITOI_INBOX_IN(NEXT))           \
     X(OVER, NEXT, AVITOI_INBOX_IN(WAIT) | AVITOI_INBOX_IN(SCAN) | AVITOI_INBOX_IN(GIVE))           \
@@ -14546,8 +14552,8 @@ static avitoi_call_result avitoi_inbox_read_top(avito_inbox *in)
 }
 
 /* Reads `rows` rows of it, the last of which is row `last`, known by `edge`. */
-static avitoi_call_result avitoi_inbox_read_window(avito_inbox *in, unsigned last,
-                                                                unsigned rows, uint32_t edge)
+static avitoi_call_result avitoi_inbox_read_window(avito_inbox *in, unsigned last, unsigned rows,
+                                                   uint32_t edge)
 {
     in->priv.offset = (uint16_t)(last + 1u - rows);
     in->priv.limit = (uint8_t)rows;
@@ -15939,7 +15945,7 @@ AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
 
 /* The same calls where the message is wanted as the service stored it. Only avito_enable_sent() links them. */
 #define AVITOI_SEND_KEPT(name, body)                                                               \
-    {avitoi_endpoint_path_##name, avitoi_endpoint_type_json, body, NULL, &avitoi_schema_sent.schema,      \
+    {avitoi_endpoint_path_##name, avitoi_endpoint_type_json, body, NULL, &avitoi_schema_sent.schema, \
      avitoi_answer_id, &avitoi_endpoint_one_special,                                               \
      AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES | AVITOI_ENDPOINT_ID, AVITOI_ENDPOINT_NUMBER_##name}
 static const struct avitoi_endpoint avitoi_send_kept[] = {
@@ -16667,6 +16673,7 @@ static bool avitoi_confirm_begin_settling(avito_client *c, int rc)
 static avitoi_call_result avitoi_confirm_settle(avito_client *c, int rc)
 {
     const uint32_t pause_ms = c->priv.settling ? AVITOI_CONFIRM_PAUSE_MS : 0u;
+    avitoi_call_result moved;
     if (c->priv.settling && c->priv.verdict != AVITO_CANNOT_TELL) {
         return c->priv.verdict == AVITO_SENT ? AVITO_OK : (int)c->priv.cause;
     }
@@ -16680,14 +16687,14 @@ static avitoi_call_result avitoi_confirm_settle(avito_client *c, int rc)
     if (pause_ms >= c->priv.total_left_ms) {
         return c->priv.cause;
     }
-    (void)avitoi_call_repeat(c, pause_ms);
+    moved = avitoi_call_repeat(c, pause_ms);
     c->priv.args.as.confirm.query.baseline_created = c->priv.baseline->baseline_created;
     c->priv.args.as.confirm.query.age_s =
         avitoi_number_elapsed(c->priv.last_ms, c->priv.args.as.confirm.sent_ms) / 1000u;
     c->priv.page = 0;
     avitoi_confirm_read_back(c, &c->priv.verdict);
     avitoi_call_trace(c, AVITOI_CALL_TRACE_SETTLE);
-    return AVITOI_CALL_MOVED;
+    return moved;
 }
 
 AVITO_API int avito_confirm_sends(avito_client *client, const avito_sent_query *baseline)
@@ -22230,10 +22237,11 @@ static int avitoi_posix_resolve(void *ctx, const char *host, avito_tcp_address *
 /* An option, or what the environment has instead; NULL: neither. */
 static const char *avitoi_posix_option(const char *option, const char *variable)
 {
-    const char *value = getenv(variable);
+    const char *value;
     if (option != NULL) {
         return option; /* "" as well: it was meant to be something, and is refused as such */
     }
+    value = getenv(variable);
     return value != NULL && value[0] != '\0' ? value : NULL;
 }
 

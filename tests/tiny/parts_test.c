@@ -292,6 +292,7 @@ static void test_inbox_records(void **state)
     static char chats[AVITO_INBOX_CHATS_SIZE(4)];
     avito_inbox_options options = avito_inbox_options_default();
     avito_inbox inbox;
+    avito_message message;
     struct lane l;
 
     (void)state;
@@ -308,6 +309,16 @@ static void test_inbox_records(void **state)
             "avito_enable_inbox_records()");
     avito_enable_inbox_records(&options);
     assert_int_equal(avito_inbox_init(&inbox, &l.client, &options), AVITO_OK);
+
+    /* An inbox brings the rate, and no retries: options that were copied from its lane are no leave for them. */
+    script_connect_with(&l.script, 0, AVITO_ERR_CONNECT);
+    assert_int_equal(avito_inbox_next(&inbox, &message), AVITO_ERR_CONNECT);
+    avito_client_close(&l.client);
+    l.options = l.client.o;
+    l.options.retries = 2;
+    assert_int_equal(client_init(&l), AVITO_ERR_OPTION_RETRIES);
+    l.options.retries = 0;
+    assert_int_equal(client_init(&l), AVITO_OK);
     avito_client_close(&l.client);
     lane_free(&l);
 }
