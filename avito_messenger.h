@@ -370,7 +370,7 @@
  *
  *     state    START   TOKEN   CONNECTED WRITTEN ANSWER ELEMENT NEXT REPEAT  DRAIN END
  *     IDLE     ACCOUNT .       .         .       .      .       .    .       .     IDLE
- *     ACCOUNT  .       CONNECT .         .       .      .       .    .       .     IDLE
+ *     ACCOUNT  .       CONNECT .         .       .      .       .    ACCOUNT .     IDLE
  *     CONNECT  .       .       SEND      .       .      .       .    ACCOUNT .     IDLE
  *     SEND     .       .       .         HEAD    BODY   .       .    ACCOUNT .     IDLE
  *     HEAD     .       .       .         .       BODY   .       .    ACCOUNT .     IDLE
@@ -382,7 +382,7 @@
  *   ACCOUNT  Waits for a token that another lane is fetching (AVITO_WANT_ACCOUNT), for the
  *            account's rate, or for the pause before a retry (AVITO_WANT_TIMER). Then decides what
  *            goes over the wire: the call, or first a token request, after which it comes back here
- *            by REPEAT.
+ *            by REPEAT, as after a failure of the lane that was waited for.
  *   CONNECT  A kept connection is used again, after a look whether the server has closed it or said
  *            something unasked (always before a POST; before a GET if 10 ms have passed, or if the
  *            last read got all that it had room for). If there is none, or it was unused for
@@ -5883,8 +5883,8 @@ enum {
     X(ELEMENT, ROW, AVITOI_CALL_IN(BODY))                                                          \
     X(NEXT, BODY, AVITOI_CALL_IN(ROW))                                                             \
     X(REPEAT, ACCOUNT,                                                                             \
-      AVITOI_CALL_IN(CONNECT) | AVITOI_CALL_IN(SEND) | AVITOI_CALL_IN(HEAD) | AVITOI_CALL_IN(BODY) | \
-          AVITOI_CALL_IN(DRAIN))                                                                   \
+      AVITOI_CALL_IN(ACCOUNT) | AVITOI_CALL_IN(CONNECT) | AVITOI_CALL_IN(SEND) |                    \
+          AVITOI_CALL_IN(HEAD) | AVITOI_CALL_IN(BODY) | AVITOI_CALL_IN(DRAIN))                     \
     X(DRAIN, DRAIN, AVITOI_CALL_IN(BODY) | AVITOI_CALL_IN(ROW))                                    \
     X(END, IDLE, AVITOI_CALL_EVERY)
 #define AVITOI_CALL_EVENT_(event, next, states) AVITOI_CALL_EV_##event,
@@ -5977,6 +5977,7 @@ static bool avitoi_call_may_wait(const avito_client *c)
 AVITOI_APART_IF_SMALL static avitoi_call_result avitoi_call_repeat(avito_client *c, uint32_t pause_ms)
 {
     c->priv.written = false;
+    c->priv.waiting = false; /* what it waited for may have been refused: it asks anew */
     c->priv.idle_left_ms = pause_ms;
     return avitoi_call_move(c, AVITOI_CALL_EV_REPEAT);
 }

@@ -23,8 +23,11 @@
 #define P1                                                                                         \
     "{\"access_token\":\"pair-token-222222\",\"refresh_token\":\"pair-refresh-3333\",\"expires_"   \
     "in\":86400}"
-#define ME         "{\"id\":7}"
-#define EXPIRED    "{\"result\":{\"status\":false,\"message\":\"access token expired\"}}"
+#define ME      "{\"id\":7}"
+#define EXPIRED "{\"result\":{\"status\":false,\"message\":\"access token expired\"}}"
+#define OURS                                                                                       \
+    "{\"messages\":[{\"id\":\"new\",\"author_id\":7,\"created\":101,\"type\":\"text\","            \
+    "\"direction\":\"out\",\"content\":{\"text\":\"hi\"}}],\"meta\":{\"has_more\":false}}"
 #define PERMISSION "{\"error\":{\"message\":\"Permission denied\"}}"
 
 static avito_self self;
@@ -1439,7 +1442,6 @@ static void test_a_refused_refresh_token_is_told_to_all(void **state)
     lanes_free(s);
 }
 
-/* All lanes are refused with the old token: one renews it, the others only retry. */
 /* Two renewals while a long request leaves: the memory of its token is used again, so the request
  * starts over. */
 static void test_replaced_twice_while_a_request_leaves(void **state)
@@ -1489,6 +1491,7 @@ static void test_replaced_twice_while_a_request_leaves(void **state)
     }
 }
 
+/* All lanes are refused with the old token: one renews it, the others only retry. */
 static void test_refusals_of_an_older_token(void **state)
 {
     struct lanes *s = calloc(1, sizeof *s);
@@ -1672,6 +1675,38 @@ static void test_refusals_before_the_wait(void **state)
         assert_int_equal(s->rc[2], cancelled == 1 ? AVITO_ERR_CANCELLED : AVITO_OK);
         lanes_free(s);
     }
+}
+
+/* A send that settles itself waits for another lane's token, in vain: it looks again when the pause is over. */
+static void test_settling_goes_on_after_a_refused_token(void **state)
+{
+    static const avito_sent_query nothing_before;
+    struct lanes *s = lanes_of(2, false);
+    avito_message sent;
+
+    (void)state;
+    fetch(&s->l[0].script, 400, "{\"error\":\"invalid_client\"}");
+    script_request(&s->l[1].script);
+    script_end(&s->l[1].script);
+    script_connect(&s->l[1].script);
+    script_request(&s->l[1].script);
+    script_answer_json(&s->l[1].script, 403, EXPIRED, sizeof EXPIRED - 1);
+    fetch(&s->l[1].script, 200, T1);
+    script_request(&s->l[1].script);
+    script_answer_json(&s->l[1].script, 200, OURS, sizeof OURS - 1);
+    assert_int_equal(avito_confirm_sends(&s->l[1].client, &nothing_before), AVITO_OK);
+    s->rc[0] = avito_get_token(&s->l[0].client, NULL);
+    s->rc[1] = avito_send_message(&s->l[1].client, 7, "u2i-x", "hi", &s->l[1].arena, &sent);
+    while (s->rc[1] == AVITO_AGAIN && avito_wants(&s->l[1].client) != AVITO_WANT_ACCOUNT) {
+        s->rc[1] = avito_step(&s->l[1].client);
+    }
+    while (s->rc[0] == AVITO_AGAIN) {
+        s->rc[0] = avito_step(&s->l[0].client);
+    }
+    assert_int_equal(s->rc[0], AVITO_ERR_CREDENTIALS);
+    assert_int_equal(lane_run(&s->l[1], s->rc[1]), AVITO_OK);
+    assert_string_equal(sent.id.ptr, "new");
+    lanes_free(s);
 }
 
 /* A token that could not be stored may not be used yet: another lane stores it first. */
@@ -2019,6 +2054,7 @@ int main(void)
         cmocka_unit_test(test_get_token_after_an_exchange),
         cmocka_unit_test(test_exchange_after_a_refusal),
         cmocka_unit_test(test_refusals_before_the_wait),
+        cmocka_unit_test(test_settling_goes_on_after_a_refused_token),
         cmocka_unit_test(test_save_that_fails_for_another_lane),
         cmocka_unit_test(test_secrets_are_masked),
         cmocka_unit_test(test_escaped_secrets_are_masked),
