@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
@@ -23,6 +24,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 
 #include "tls/peer.h"
 
@@ -34,8 +36,14 @@ static struct fault {
     int error;        /* errno, and -1 is returned; 0: `result` is */
     long result;
 } faults[2];
-static size_t asked; /* the length that the last send() or recv() was called with */
-static int patience; /* that of the last poll() */
+static size_t asked;            /* the length that the last send() or recv() was called with */
+static int patience;            /* that of the last poll() */
+static int dialled;             /* calls of connect() */
+static struct timespec stopped; /* not 0: the clock stands there */
+static struct {                 /* SO_RCVTIMEO: how often it was set, and the last one */
+    int times;
+    struct timeval value;
+} own_timeout;
 
 static void let_fail(const char *call, int at, int error)
 {
@@ -149,6 +157,7 @@ int __wrap_connect(int fd, const struct sockaddr *to, socklen_t len)
     long rc;
     struct pollfd one = {fd, POLLOUT, 0};
 
+    dialled++;
     if (!fails("connect", &rc)) {
         return __real_connect(fd, to, len);
     }
@@ -171,6 +180,10 @@ int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t 
 {
     long rc;
 
+    if (name == SO_RCVTIMEO) {
+        own_timeout.times++;
+        memcpy(&own_timeout.value, value, sizeof own_timeout.value);
+    }
     return fails("setsockopt", &rc) ? (int)rc : __real_setsockopt(fd, level, name, value, len);
 }
 
@@ -209,6 +222,10 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
 {
     long rc;
 
+    if (stopped.tv_sec != 0) {
+        *now = stopped;
+        return 0;
+    }
     return fails("clock_gettime", &rc) ? (int)rc : __real_clock_gettime(clock, now);
 }
 
@@ -243,6 +260,7 @@ ssize_t __wrap_getrandom(void *out, size_t len, unsigned flags)
 /* What a look-up of names gives: a list of ours, or an error. */
 static struct addrinfo *names;
 static int names_error;
+static int names_held; /* lists that were not given back */
 
 int __wrap_getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
                        struct addrinfo **list)
@@ -251,12 +269,14 @@ int __wrap_getaddrinfo(const char *name, const char *service, const struct addri
     (void)service;
     (void)hints;
     *list = names;
+    names_held += names_error == 0 ? 1 : 0;
     return names_error;
 }
 
 void __wrap_freeaddrinfo(struct addrinfo *list)
 {
-    (void)list;
+    assert_ptr_equal(list, names);
+    names_held--;
 }
 
 int __wrap_socketpair(int family, int kind, int protocol, int pair[2])
@@ -365,9 +385,8 @@ static int resolve(void *ctx, const char *host, avito_tcp_address *out, size_t c
 {
     (void)ctx;
     assert_string_equal(host, to.host);
-    assert_true(cap >= 2);
-    memset(out, 0, 2 * sizeof *out);
-    for (size_t i = 0; i < 2; i++) {
+    memset(out, 0, cap * sizeof *out);
+    for (size_t i = 0; i < cap; i++) {
         out[i].size = 4;
         out[i].bytes[0] = 127;
         out[i].bytes[3] = 1;
@@ -462,6 +481,56 @@ static void addresses_that_fail_at_once(void **state)
         }
         hang_up();
     }
+}
+
+static void clock_goes_on(long ms)
+{
+    stopped.tv_sec += ms / 1000;
+    stopped.tv_nsec += ms % 1000 * 1000000;
+    stopped.tv_sec += stopped.tv_nsec / 1000000000;
+    stopped.tv_nsec %= 1000000000;
+}
+
+/* Four silent addresses have a quarter of the fifteen seconds each, to the millisecond; the last one has what
+ * is left. */
+static void shares_of_the_time(void **state)
+{
+    (void)state;
+    begin(true);
+    resolved = 4;
+    let_give("poll", 0, 0);
+    dialled = 0;
+    stopped.tv_sec = 1000;
+    for (int i = 1; i <= 4; i++) {
+        assert_int_equal(transport.functions->connect(transport.ctx, &to), AVITO_AGAIN);
+        assert_int_equal(dialled, i);
+        clock_goes_on(3749);
+        assert_int_equal(transport.functions->connect(transport.ctx, &to), AVITO_AGAIN);
+        assert_int_equal(dialled, i);
+        clock_goes_on(1);
+    }
+    assert_int_equal(transport.functions->connect(transport.ctx, &to), AVITO_AGAIN);
+    assert_int_equal(dialled, 4);
+    memset(&stopped, 0, sizeof stopped);
+    hang_up();
+}
+
+/* In a program that closed its standard input a socket may be number 0. */
+static void a_socket_of_number_0(void **state)
+{
+    const int input = dup(0);
+
+    (void)state;
+    assert_true(input > 0);
+    (void)close(0);
+    begin(true);
+    resolved = 1;
+    assert_int_equal(dial(), AVITO_OK);
+    assert_int_equal(avito_tcp_fd(&tcp), 0);
+    hang_up();
+    assert_int_equal(__real_fcntl(0, F_GETFD), -1);
+    assert_int_equal(dup2(input, 0), 0);
+    (void)close(input);
 }
 
 /* Answers that no hook should give. */
@@ -572,6 +641,15 @@ static void names_of_all_kinds(void **state)
     }
     assert_int_equal(dial_by_name("name.example"), AVITO_OK);
     hang_up();
+    assert_int_equal(names_held, 0);
+
+    add_name(0, AF_INET, sizeof in4); /* nor is the one before tried twice for it */
+    add_name(1, AF_UNIX, sizeof in4);
+    dialled = 0;
+    let_fail("connect", 0, ENETUNREACH);
+    assert_int_equal(dial_by_name("name.example"), AVITO_ERR_CONNECT);
+    assert_int_equal(dialled, 1);
+    hang_up();
 }
 
 /* ---- bytes ---- */
@@ -628,6 +706,53 @@ static void receiving(void **state)
     let_fail("recv", 1, ENOMEM);
     assert_int_equal(f->recv(transport.ctx, in, sizeof in), AVITO_ERR_RECV);
     assert_int_equal(f->detail(transport.ctx), ENOMEM);
+    (void)close(peer);
+    hang_up();
+}
+
+/* After the last byte of a request an answer cannot be there yet: the first recv() asks nobody. */
+static void too_early_for_an_answer(void **state)
+{
+    const avito_transport_functions *f;
+    char in[8];
+
+    (void)state;
+    connected(true);
+    f = transport.functions;
+    for (int more = 1; more >= 0; more--) {
+        assert_int_equal(f->send(transport.ctx, "abc", 3, more), 3);
+        assert_int_equal(f->recv(transport.ctx, in, sizeof in), AVITO_IO_AGAIN);
+        assert_int_equal(asked, more ? sizeof in : 3);
+        assert_int_equal(f->recv(transport.ctx, in, sizeof in), AVITO_IO_AGAIN);
+        assert_int_equal(asked, sizeof in);
+    }
+    assert_int_equal(write(peer, "abcd", 4), 4);
+    (void)usleep(1000);
+    assert_int_equal(f->recv(transport.ctx, in, sizeof in), 4);
+    assert_int_equal(f->moved(transport.ctx), 3 + 3 + 4);
+    (void)close(peer);
+    hang_up();
+}
+
+/* The socket's own timeout is not longer than what is asked, and changes seldom. */
+static void the_timeout_of_the_socket(void **state)
+{
+    static const struct {
+        uint32_t ms;
+        int times;
+        long is_ms;
+    } rows[] = {{64, 1, 64}, {64, 1, 64}, {96, 1, 64}, {97, 2, 96}, {95, 3, 64}, {2900, 4, 2048}};
+
+    (void)state;
+    connected(false);
+    own_timeout.times = 0;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_int_equal(transport.functions->wait(transport.ctx, AVITO_WANT_READ, rows[i].ms),
+                         AVITO_OK);
+        assert_int_equal(own_timeout.times, rows[i].times);
+        assert_int_equal(own_timeout.value.tv_sec, rows[i].is_ms / 1000);
+        assert_int_equal(own_timeout.value.tv_usec, rows[i].is_ms % 1000 * 1000);
+    }
     (void)close(peer);
     hang_up();
 }
@@ -1224,11 +1349,15 @@ int main(void)
         cmocka_unit_test(entropy),
         cmocka_unit_test(the_clock),
         cmocka_unit_test(addresses_that_fail_at_once),
+        cmocka_unit_test(shares_of_the_time),
+        cmocka_unit_test(a_socket_of_number_0),
         cmocka_unit_test(hooks_that_fail),
         cmocka_unit_test(a_name_without_a_hook_needs_to_wait),
         cmocka_unit_test(names_of_all_kinds),
         cmocka_unit_test(sending),
         cmocka_unit_test(receiving),
+        cmocka_unit_test(too_early_for_an_answer),
+        cmocka_unit_test(the_timeout_of_the_socket),
         cmocka_unit_test(waiting),
         cmocka_unit_test(the_environment),
         cmocka_unit_test(empty_options),
