@@ -15,9 +15,10 @@ so that it stays the same while the code around it changes.
 All changes are compiled at once, each into a copy of its function, and an environment variable chooses the
 copy that is called. So the programs are built once, under sanitizers, and judging a change takes only as
 long as its tests run. Each change meets the programs that test its room (tests/README.md), those of
-`make check` and some seeds of the simulated world, until one fails; quick programs come first, and those
-that never call the function are left out. A change is not counted if the compiler refuses it or makes the
-same code of it in every configuration. Survivors meet the tests again in the next run.
+`make check` and some seeds of the simulated world, until one fails; quick programs come first, for all
+changes, and those that never call the function are left out. A change is not counted if the compiler refuses
+it or makes the same code of it in every configuration. Survivors that are not listed meet the tests again in
+the next run.
 
 build/mutate/tree is the copy of the project, build/mutate/results.jsonl holds the verdicts.
 """
@@ -364,19 +365,24 @@ class Judge:
         changed = mutant.apply(self.text)
         return all(compiled(changed, flags, name).stdout == code for flags, code in zip(CONFIGURATIONS, self.original))
 
-    def judge(self, mutant, name):
-        """Returns (verdict, the program that noticed it or why it does not count)."""
-        if mutant.key in self.programs.broken:
-            return "not counted", "does not compile"
+    def order(self, mutant):
+        """Its programs: the quick ones, and the longer ones."""
         first = self.room(mutant)
         programs = first + sorted(set(self.programs.checked) - set(first), key=self.programs.seconds.get)
         quick = [program for program in programs if self.programs.seconds[program] < QUICK]
-        killer = self.programs.noticed(mutant, quick)
-        if killer:
-            return "noticed", killer
+        return quick, [program for program in programs if program not in quick]
+
+    def quickly(self, mutant):
+        """Returns (verdict, the program that noticed it or why it does not count), or None: not known yet."""
+        if mutant.key in self.programs.broken:
+            return "not counted", "does not compile"
+        killer = self.programs.noticed(mutant, self.order(mutant)[0])
+        return ("noticed", killer) if killer else None
+
+    def at_length(self, mutant, name):
         if self.is_same(mutant, name):
             return "not counted", "same code"
-        killer = self.programs.noticed(mutant, [program for program in programs if program not in quick])
+        killer = self.programs.noticed(mutant, self.order(mutant)[1])
         return ("noticed", killer) if killer else ("survived", "")
 
 
@@ -388,10 +394,14 @@ class Worker(threading.Thread):
     def run(self):
         while time.monotonic() < self.until:
             try:
-                mutant = self.work.get_nowait()
+                mutant, at_length = self.work.get_nowait()
             except queue.Empty:
                 return
-            self.known.add(mutant, *self.judge.judge(mutant, self.folder))
+            verdict = self.judge.at_length(mutant, self.folder) if at_length else self.judge.quickly(mutant)
+            if verdict is None:
+                self.work.put((mutant, True))  # when all others have met their quick programs
+            else:
+                self.known.add(mutant, *verdict)
 
 
 class Known:
@@ -410,9 +420,9 @@ class Known:
         entry = self.entries.get(mutant.key)
         return entry if entry and entry["code"] == mutant.function.digest else None
 
-    def is_final(self, mutant):
+    def is_final(self, mutant, listed):
         entry = self.get(mutant)
-        return entry is not None and entry["verdict"] != "survived"
+        return entry is not None and (entry["verdict"] != "survived" or mutant.key in listed)
 
     def add(self, mutant, verdict, why):
         with self.lock:
@@ -497,11 +507,11 @@ def main():
     drawn = draw(every, arguments.seed, arguments.mutants)
     if arguments.only:
         drawn = [mutant for mutant in every if mutant.function.name == arguments.only]
-    known = Known()
+    known, listed = Known(), equivalent()
     work = queue.Queue()
     for mutant in drawn:
-        if not known.is_final(mutant):
-            work.put(mutant)
+        if not known.is_final(mutant, listed):
+            work.put((mutant, False))
     if not arguments.show and not work.empty():
         print(f"{len(every)} places, {len(drawn)} drawn, {work.qsize()} to go", flush=True)
         judge = Judge(text, drawn, arguments.jobs)
