@@ -224,6 +224,8 @@ static void hidden_certificate(void **state)
     assert_int_equal(load(two), AVITO_ERR_OPTION_ANCHORS);
     sprintf(two, "%s-----BE%s", text, text); /* nor where one that broke off ends */
     assert_int_equal(load(two), AVITO_ERR_OPTION_ANCHORS);
+    sprintf(two, "%s-%s", text, text); /* nor one behind a sixth dash */
+    assert_int_equal(load(two), AVITO_ERR_OPTION_ANCHORS);
     sprintf(two, "%s%s", text, text);
     assert_int_equal(load(two), AVITO_OK);
     assert_int_equal(anchors.count, 2);

@@ -107,6 +107,35 @@ static void validity(void **state)
     peer_free(&peer);
 }
 
+/* Unix time of the first second in which the server's certificate is valid. */
+static int64_t begin_of_validity(void)
+{
+    ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
+    int days = 0, seconds = 0;
+
+    assert_int_equal(ASN1_TIME_diff(&days, &seconds, epoch,
+                                    X509_get0_notBefore(SSL_CTX_get0_certificate(peer.ctx))),
+                     1);
+    ASN1_TIME_free(epoch);
+    return (int64_t)days * 86400 + seconds;
+}
+
+/* Validity is to the second, and at midnight the new day counts. */
+static void seconds_of_validity(void **state)
+{
+    int64_t begin;
+    (void)state;
+    side_meet(&side, &peer, "good-ec");
+    begin = begin_of_validity();
+    for (int i = 0; i < 3; i++) {
+        peer_again(&peer);
+        side.now = i == 0 ? begin - 1 : i == 1 ? begin : (begin / 86400 + 1) * 86400;
+        assert_int_equal(side_talk(&side, &peer), i == 0 ? AVITO_ERR_TLS_TIME : AVITO_OK);
+    }
+    assert_int_equal(side.transport.functions->detail(&side.tls), 0); /* the refusal's is gone */
+    peer_free(&peer);
+}
+
 /* An anchor is a name and a key: neither its own expiry nor its own constraints count. */
 static void anchors_as_they_are(void **state)
 {
@@ -776,6 +805,7 @@ int main(void)
         cmocka_unit_test(server_certificates),
         cmocka_unit_test(repeated_extension),
         cmocka_unit_test(validity),
+        cmocka_unit_test(seconds_of_validity),
         cmocka_unit_test(anchors_as_they_are),
         cmocka_unit_test(missing_options),
         cmocka_unit_test(configure_cannot_loosen),
