@@ -132,20 +132,14 @@ static int hook_keep_ledger(void *ctx, fleet_account *a, const char *lines, size
                         SERVED_LEDGER, lines, len, &s->woken);
 }
 
-/* The acceptance of a message may wait for the disk without us. What else is saved is rare, and nobody asks again, or
- * only after a poll. */
 static int hook_keep_slot(void *ctx, fleet_account *a, int slot, const void *data, size_t len)
 {
     struct seat *s = seat_of(a);
-    writing *w = &s->slot_writes[slot];
+    const bool accepting = s->served != NULL && s->served->core.accepting;
 
     (void)ctx;
-    if (s->served == NULL || !s->served->core.accepting) {
-        writing_end(w);
-        return disk_overwrite(s->from.folder, served_slot_name(slot), data, len);
-    }
-    return writing_step(w, disk_overwrite, s->from.folder, served_slot_name(slot), data, len,
-                        &s->woken);
+    return served_write_slot(&s->slot_writes[slot], s->from.folder, slot, data, len,
+                             accepting ? &s->woken : NULL);
 }
 
 static int hook_load_slot(void *ctx, fleet_account *a, int slot, void *data, size_t cap,

@@ -48,7 +48,7 @@ static int save_token(void *ctx, const avito_token *token)
     return rc == AVITO_OK ? avito_store_save_token(&token_store, token) : rc;
 }
 
-const char *served_slot_name(int slot)
+static const char *slot_name(int slot)
 {
     return slot == 0 ? "inbox.0" : "inbox.1";
 }
@@ -56,7 +56,7 @@ const char *served_slot_name(int slot)
 int served_read_slot(const char *folder, int slot, void *data, size_t cap, size_t *len)
 {
     char *text;
-    const int rc = disk_read(folder, served_slot_name(slot), &text, len);
+    const int rc = disk_read(folder, slot_name(slot), &text, len);
 
     if (rc == AVITO_OK) {
         memcpy(data, text, *len < cap ? *len : cap);
@@ -70,20 +70,23 @@ static int load_inbox(void *ctx, int slot, void *data, size_t cap, size_t *len)
     return served_read_slot(((served *)ctx)->folder, slot, data, cap, len);
 }
 
-/* The other slot is whole meanwhile, and each slot has a checksum: a torn one does not count.
- * Saving a message's acceptance may happen in the background; other saves may not, and are rare. */
+/* The other slot is whole meanwhile, and each slot has a checksum: a torn one does not count. */
+int served_write_slot(writing *w, const char *folder, int slot, const void *data, size_t len,
+                      bool *woken)
+{
+    if (woken == NULL) {
+        writing_end(w);
+        return disk_overwrite(folder, slot_name(slot), data, len);
+    }
+    return writing_step(w, disk_overwrite, folder, slot_name(slot), data, len, woken);
+}
+
 static int save_inbox(void *ctx, int slot, const void *data, size_t len)
 {
     served *s = ctx;
-    int rc;
+    const int rc = served_write_slot(&s->inbox_write, s->folder, slot, data, len,
+                                     s->core.accepting ? &s->woken : NULL);
 
-    if (!s->core.accepting) {
-        writing_end(&s->inbox_write);
-        s->saving = false;
-        return disk_overwrite(s->folder, served_slot_name(slot), data, len);
-    }
-    rc = writing_step(&s->inbox_write, disk_overwrite, s->folder, served_slot_name(slot), data, len,
-                      &s->woken);
     s->saving = rc == AVITO_AGAIN;
     return s->saving ? (int)AVITO_ERR_FILE : rc;
 }

@@ -44,10 +44,14 @@ typedef struct served_stores {
 } served_stores;
 
 #define SERVED_LEDGER "ledger.jsonl"
-const char *served_slot_name(int slot); /* of the inbox' files */
 
-/* Reads one of them: AVITO_OK, AVITO_END if there is none, or an error. */
+/* Reads one of the inbox' two files: AVITO_OK, AVITO_END if there is none, or an error. */
 int served_read_slot(const char *folder, int slot, void *data, size_t cap, size_t *len);
+
+/* Writes it. With `woken` in the background, as writing_step() does: for the acceptance of a message. Everything else
+ * is written at once: it is rare, and nobody asks again, or only after a poll. */
+int served_write_slot(writing *w, const char *folder, int slot, const void *data, size_t len,
+                      bool *woken);
 
 /* Says why a file cannot be read or written, by errno. EXIT_LOCAL. */
 int served_say_file(const char *folder, const char *file);
