@@ -1177,8 +1177,8 @@ uint32_t gateway_job_deadline_ms(const gateway_account *a, uint32_t now_ms)
     if (j->phase == CALLING) {
         return avito_deadline_ms(a->lane->client);
     }
-    if (j->writing) { /* in a fleet the broker's answer does not step the account */
-        return a->priv.g->o.claimed != NULL ? 10 : DISK_AGAIN_MS;
+    if (j->writing) {
+        return DISK_AGAIN_MS;
     }
     return pause_left(j, now_ms) < others_left(a, now_ms) ? pause_left(j, now_ms)
                                                           : others_left(a, now_ms);
