@@ -616,7 +616,7 @@ static void step_place(struct place *p)
         if (e.kind == MQTT_NOTHING) {
             break;
         }
-        (void)fleet_seat_event(&p->seat, &e, now, now);
+        fleet_seat_event(&p->seat, &e, now, now);
         may_die(3000);
     }
     if (p->seat.served != NULL) {

@@ -521,9 +521,7 @@ static void step_seat(struct seat *s)
             broker_make_room(&s->broker, e.needed)) {
             continue;
         }
-        if (fleet_seat_event(&s->at, &e, boot_ms(s->f), avito_posix_clock_ms(NULL))) {
-            wake(s);
-        }
+        fleet_seat_event(&s->at, &e, boot_ms(s->f), avito_posix_clock_ms(NULL));
         if (e.kind == MQTT_MESSAGE) {
             broker_give_room_back(&s->broker);
         }

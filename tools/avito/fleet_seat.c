@@ -112,18 +112,16 @@ void fleet_seat_end(fleet_seat *s)
     s->served = NULL;
 }
 
-bool fleet_seat_event(fleet_seat *s, const mqtt_event *e, uint32_t boot_ms, uint32_t now_ms)
+void fleet_seat_event(fleet_seat *s, const mqtt_event *e, uint32_t boot_ms, uint32_t now_ms)
 {
     const enum fleet_verdict verdict = fleet_account_event(&s->core, e, boot_ms);
 
     if (verdict == FLEET_KEEP) {
         keep(s, e);
     }
-    if (verdict != FLEET_PASS || s->served == NULL) {
-        return false;
+    if (verdict == FLEET_PASS && s->served != NULL) {
+        gateway_event(&s->gateway, e, now_ms);
     }
-    gateway_event(&s->gateway, e, now_ms);
-    return true;
 }
 
 /* ---- the stores of its account ---- */

@@ -28,8 +28,8 @@ void fleet_seat_end(fleet_seat *s);
 /* The connection is closed: what came early comes again with the next one. */
 void fleet_seat_forget(fleet_seat *s);
 
-/* Takes an event of its connection. True: the account's gateway has it, and a step of the account is due. */
-bool fleet_seat_event(fleet_seat *s, const mqtt_event *e, uint32_t boot_ms, uint32_t now_ms);
+/* Takes an event of its connection. What is due for the account then, its gateway says. */
+void fleet_seat_event(fleet_seat *s, const mqtt_event *e, uint32_t boot_ms, uint32_t now_ms);
 
 /* The stores of its account; the first argument of each is the seat. */
 int fleet_seat_load_inbox(void *seat, int slot, void *data, size_t cap, size_t *len);
