@@ -93,7 +93,7 @@ fleet_times fleet_times_of(unsigned percent)
     return t;
 }
 
-const char *fleet_objection(size_t secret_len, bool by_consent, bool unread_only)
+const char *fleet_objection(size_t secret_len, bool by_consent)
 {
     if (secret_len < FLEET_SECRET_MIN) {
         return say(TEXT("secret has at least 16 bytes, the same for all gateways; "
@@ -106,12 +106,6 @@ const char *fleet_objection(size_t secret_len, bool by_consent, bool unread_only
                         "token, and the next one is on one machine only",
                         "учётная запись по согласию не может быть в группе шлюзов: каждое "
                         "обновление тратит refresh token, а новый есть лишь на одной машине"));
-    }
-    if (unread_only) {
-        return say(TEXT("only unread messages: not in a fleet, where another gateway may have "
-                        "marked them",
-                        "только непрочитанные: в группе шлюзов нельзя, их мог отметить другой "
-                        "шлюз"));
     }
     return NULL;
 }
@@ -1840,16 +1834,14 @@ int fleet_save_inbox(fleet_account *a, int slot, const void *data, size_t len, b
     if (!is_same_state(a, slot, data, len)) {
         int rc = h->keep_slot(h->ctx, a, slot, data, len);
 
-        a->priv.slot_waits = rc == AVITO_AGAIN && waits;
-        rc = rc == AVITO_AGAIN ? (int)AVITO_OK : rc;
-        rc = rc == AVITO_OK && !a->priv.slot_waits ? take_newest(a, slot, data, len) : rc;
+        a->priv.slot_waits = rc == AVITO_AGAIN;
+        rc = rc == AVITO_OK ? take_newest(a, slot, data, len) : rc;
         if (rc != AVITO_OK) {
-            return rc;
+            return a->priv.slot_waits ? (int)AVITO_ERR_FILE : rc;
         }
     }
-    return !waits || (!a->priv.slot_waits && is_stored(&a->priv.inbox, a->priv.inbox.version))
-               ? (int)AVITO_OK
-               : (int)AVITO_ERR_FILE;
+    return !waits || is_stored(&a->priv.inbox, a->priv.inbox.version) ? (int)AVITO_OK
+                                                                      : (int)AVITO_ERR_FILE;
 }
 
 /* Our own counts where the broker has none, and then it gets it, since the next holder has no other. The inbox loads the
@@ -1901,7 +1893,6 @@ void fleet_add(fleet *f, fleet_account *a, const char *name, const char *lines, 
     a->priv.seen_epoch = epoch;
     a->priv.next = f->priv.accounts;
     f->priv.accounts = a;
-    f->priv.count++;
     if (len > 0) {
         (void)ledger_merge(&a->priv.known, lines, len);
     }

@@ -56,7 +56,7 @@ void fleet_client_id(const void *secret, size_t len, const char *account,
 void fleet_path(const void *secret, size_t len, char *out, size_t cap);
 
 /* Why this account cannot be in a fleet, for people; NULL: it can. */
-const char *fleet_objection(size_t secret_len, bool by_consent, bool unread_only);
+const char *fleet_objection(size_t secret_len, bool by_consent);
 
 enum fleet_state {
     FLEET_STANDBY,
@@ -102,7 +102,7 @@ typedef struct fleet_hooks {
     void (*stored)(void *ctx, struct fleet_account *a);
     void (*ring)(void *ctx, struct fleet_account *a, int64_t user_id);
     /* Files of this node. AVITO_OK, an error, or, of the first two, AVITO_AGAIN: it is under way, the same is asked again
-     * until it has ended. */
+     * until it has ended. Of a slot only while a message is accepted. */
     int (*keep_ledger)(void *ctx, struct fleet_account *a, const char *lines, size_t len,
                        bool append);
     int (*keep_slot)(void *ctx, struct fleet_account *a, int slot, const void *data, size_t len);
@@ -189,7 +189,6 @@ typedef struct fleet {
     fleet_options o;
     struct { /* private */
         fleet_account *accounts, *subscribing;
-        size_t count;
         fleet_node nodes[FLEET_NODES];
         bool up, fresh, subscribed, looking, leaving, stepped;
         uint32_t since_ms; /* when the node's connection had seen everything */

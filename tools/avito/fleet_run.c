@@ -310,7 +310,7 @@ static int take_names(fleet_run *f, config *c)
                             say(TEXT("name and node have 1 to 32 letters, digits, - or _",
                                      "name и node: от 1 до 32 латинских букв, цифр, - и _")));
     }
-    objection = fleet_objection(f->secret != NULL ? strlen(f->secret) : 0, false, false);
+    objection = fleet_objection(f->secret != NULL ? strlen(f->secret) : 0, false);
     return objection != NULL ? config_wrong("fleet", objection) : EXIT_DONE;
 }
 
@@ -436,7 +436,7 @@ static int make_broker(struct seat *s)
 
 int fleet_run_want(fleet_run *f, const account *from)
 {
-    const char *objection = fleet_objection(FLEET_SECRET_MIN, from->is_by_consent, false);
+    const char *objection = fleet_objection(FLEET_SECRET_MIN, from->is_by_consent);
     struct seat *s;
     int status;
 
