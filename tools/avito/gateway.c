@@ -266,35 +266,36 @@ static char *written(void (*write)(const gateway_account *a, FILE *out), const g
     return text;
 }
 
+/* What was said last is not said again. `said`: its hash; 0: none. */
 static int publish_written(gateway_account *a, const char *topic,
-                           void (*write)(const gateway_account *a, FILE *out), unsigned due)
+                           void (*write)(const gateway_account *a, FILE *out), unsigned due,
+                           uint64_t *said)
 {
     size_t len = 0;
     char *text = written(write, a, &len);
-    const avito_str payload = {text, len};
-    const int rc = text != NULL ? publish_retained(a, topic, payload, due) : MQTT_AGAIN;
+    uint64_t hash;
+    int rc = MQTT_OK;
 
+    if (text == NULL) {
+        return MQTT_AGAIN;
+    }
+    hash = ledger_hash(LEDGER_HASH, text, len);
+    if (hash != *said) {
+        rc = publish_retained(a, topic, (avito_str){text, len}, due);
+    }
     free(text);
+    *said = rc == MQTT_OK ? hash : *said;
     return rc;
 }
 
 static int publish_state(gateway_account *a, uint32_t now_ms)
 {
     char topic[GATEWAY_TOPIC_MAX];
-    size_t len = 0;
-    char *text = written(write_state, a, &len);
-    const uint64_t hash = ledger_hash(LEDGER_HASH, text != NULL ? text : "", len);
-    int rc = MQTT_OK;
+    int rc;
 
-    free(text);
     snprintf(topic, sizeof topic, "avito/%s/state", a->o.name);
-    if (hash != a->priv.said_state) {
-        rc = publish_written(a, topic, write_state, DUE_STATE);
-    }
-    if (rc == MQTT_OK) {
-        a->priv.said_state = hash;
-        a->priv.state_ms = now_ms;
-    }
+    rc = publish_written(a, topic, write_state, DUE_STATE, &a->priv.said_state);
+    a->priv.state_ms = rc == MQTT_OK ? now_ms : a->priv.state_ms;
     return rc;
 }
 
@@ -308,13 +309,14 @@ static void write_discovery(const gateway_account *a, FILE *out)
 static int publish_discovery(gateway_account *a, bool there)
 {
     char topic[GATEWAY_TOPIC_MAX];
+    uint64_t said = 0;
 
     if (a->priv.g->o.discovery == NULL) {
         return MQTT_OK;
     }
     snprintf(topic, sizeof topic, "%s/device/" HASS_ID "/config", a->priv.g->o.discovery,
              a->o.name);
-    return there ? publish_written(a, topic, write_discovery, DUE_DISCOVERY)
+    return there ? publish_written(a, topic, write_discovery, DUE_DISCOVERY, &said)
                  : publish_retained(a, topic, text_of(""), DUE_DISCOVERY);
 }
 
@@ -1095,13 +1097,12 @@ static void step_all(gateway *g, uint32_t now_ms)
 
 bool gateway_step(gateway *g, uint32_t now_ms)
 {
-    bool blocked = g->priv.blocked;
+    bool blocked;
 
-    g->priv.blocked = false;
     if (g->priv.discovery && is_over(g->priv.discovery_from_ms, g->priv.discovery_ms, now_ms)) {
         tell_home_assistant(g);
     }
-    blocked = blocked || g->priv.blocked;
+    blocked = g->priv.blocked;
     g->priv.blocked = false;
     flush_gateway(g, now_ms);
     if (blocked) {
