@@ -330,6 +330,25 @@ def exporting(service, home, folder):
     check("export continued wherever it was cut", True)
 
 
+    exporting_over(home, folder, path)
+
+
+def exporting_over(home, folder, path):
+    """What is no export, and what the program cannot open an account for, keeps its bytes; a device has no bytes to keep."""
+    notes = f"{folder}/notes.txt"
+    with open(notes, "w", encoding="utf-8") as file:
+        file.write("{\"mine\": 1}\n")
+    done = home.run("export", notes)
+    with open(notes, encoding="utf-8") as file:
+        check("export: a file of somebody else's is left alone", done.returncode == 2 and file.read() == "{\"mine\": 1}\n"
+              and "no export" in done.stderr, done.stderr)
+    with open(path, "r+b") as file:
+        file.truncate(os.path.getsize(path) - 200)
+    before = os.path.getsize(path)
+    done = home.run("export", path, AVITO_CLIENT_ID="")
+    check("export: without an account an unfinished one is not cut", done.returncode == 2 and os.path.getsize(path) == before, done.stderr)
+    done = home.run("export", "/dev/full")
+    check("export into a device that is full says so", done.returncode == 1 and "No space left" in done.stderr, done.stderr)
 def terminal(service, home):
     nasty = service.door("chat", {"buyer_name": "Зло\u202e\x1b[31mкрасное\u200f", "item_title": "\x07звонок"})["chat_id"]
     service.door("message", {"chat_id": nasty, "text": "стоп\x1b]0;заголовок\x07 и \u2028дальше"})

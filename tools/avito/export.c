@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define CHATS_MAX 1200 /* the service shows 1,100; more may slide in meanwhile */
@@ -57,14 +58,28 @@ static bool add(struct chat_list *list, const char *id)
 /* ---- what is there already ---- */
 
 static const char complete[] = "{\"avito\":{\"export\":\"complete\"";
+static const char chat_begin[] = "{\"id\":\"";
+
+/* Does the file begin as an export does, as far as it goes? Anything else is a file of somebody, and
+ * would be cut. */
+static bool is_export(FILE *file)
+{
+    char head[sizeof complete];
+    const size_t len = fread(head, 1, sizeof head, file), chat_len = sizeof chat_begin - 1,
+                 complete_len = sizeof complete - 1;
+
+    rewind(file);
+    return memcmp(head, chat_begin, len < chat_len ? len : chat_len) == 0 ||
+           memcmp(head, complete, len < complete_len ? len : complete_len) == 0;
+}
 
 /* The id of a chat's line. */
 static bool chat_id_of(const char *line, char *id)
 {
-    static const char begin[] = "{\"id\":\"";
-    const char *from = line + sizeof begin - 1, *end;
+    const char *from = line + sizeof chat_begin - 1, *end;
 
-    if (strncmp(line, begin, sizeof begin - 1) != 0 || strstr(line, "\"users\":[") == NULL) {
+    if (strncmp(line, chat_begin, sizeof chat_begin - 1) != 0 ||
+        strstr(line, "\"users\":[") == NULL) {
         return false;
     }
     end = strchr(from, '"');
@@ -101,7 +116,14 @@ static void read_back(struct export *e, long *keep, bool *is_complete)
     }
 }
 
-/* Opens the file and cuts off what may not be whole. */
+static bool is_plain_file(const char *path)
+{
+    struct stat s;
+
+    return stat(path, &s) != 0 || S_ISREG(s.st_mode);
+}
+
+/* Opens the file and cuts off what may not be whole. A pipe or a device has nothing to be continued. */
 static int open_file(struct export *e, const char *path, bool *is_complete)
 {
     long keep;
@@ -111,12 +133,23 @@ static int open_file(struct export *e, const char *path, bool *is_complete)
         e->out = stdout;
         return EXIT_DONE;
     }
-    e->out = fopen(path, "a+");
+    const bool is_plain = is_plain_file(path);
+    e->out = fopen(path, is_plain ? "a+" : "w");
     if (e->out == NULL) {
         system_error(path);
         return EXIT_LOCAL;
     }
+    if (!is_plain) {
+        return EXIT_DONE;
+    }
     rewind(e->out);
+    if (!is_export(e->out)) {
+        fprintf(stderr,
+                say(TEXT("%s: this is no export, and stays as it is: give another file name\n",
+                         "%s: это не выгрузка, файл не тронут: укажите другое имя\n")),
+                path);
+        return EXIT_USAGE;
+    }
     read_back(e, &keep, is_complete);
     if (!*is_complete && ftruncate(fileno(e->out), keep) != 0) {
         system_error(path);
@@ -260,11 +293,10 @@ int run_export(const arguments *a)
     e.session = &the_session;
     /* Lines that are shown on a terminal are progress enough. */
     show_begin(has_option(a, OPTION_QUIET) || (a->words_count == 0 && isatty(STDOUT_FILENO)));
-    status = open_file(&e, a->words_count > 0 ? a->words[0] : NULL, &is_complete);
-    if (status != EXIT_DONE) {
-        return status;
-    }
     status = session_open(e.session, a, SESSION_TOKEN);
+    if (status == EXIT_DONE) {
+        status = open_file(&e, a->words_count > 0 ? a->words[0] : NULL, &is_complete);
+    }
     if (status == EXIT_DONE && is_complete) {
         session_remark(e.session,
                        say(TEXT("This export is complete: give another file name to begin anew.",
@@ -275,5 +307,8 @@ int run_export(const arguments *a)
         status = status == EXIT_DONE ? finish(&e) : status;
     }
     session_close(e.session);
-    return e.out != stdout && fclose(e.out) != 0 && status == EXIT_DONE ? EXIT_LOCAL : status;
+    if (e.out == NULL || e.out == stdout) {
+        return status;
+    }
+    return fclose(e.out) != 0 && status == EXIT_DONE ? EXIT_LOCAL : status;
 }
