@@ -100,7 +100,8 @@ def words_of_the_command_line(home):
     for words, status, said in [
             ([], 0, "usage: avito"), (["--help"], 0, "usage: avito"), (["help", "send"], 0, "--split"),
             (["send", "--help"], 0, "--split"), (["--version"], 0, "BearSSL"),
-            (["sned"], 2, "did you mean send?"), (["chats", "--jsn"], 2, "did you mean --json?"),
+            (["sned"], 2, "did you mean send? See: avito help"), (["xyzzy"], 2, "no command xyzzy; see: avito help"),
+            (["chats", "--jsn"], 2, "did you mean --json?"),
             (["chats", "--limit", "0"], 2, "from 1 to"), (["chats", "--limit"], 2, "needs a value"),
             (["chats", "--type", "x"], 2, "u2i u2u a2u"), (["chats", "--json=1"], 2, "has no value"),
             (["chat"], 2, "usage: avito chat CHAT"), (["chats", "--format", "%(nmae)"], 2, "%(name)"),

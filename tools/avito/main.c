@@ -17,7 +17,9 @@ static int unknown_command(const char *name)
     if (near != NULL) {
         fprintf(stderr, say(TEXT("; did you mean %s?", "; может быть, %s?")), near);
     }
-    fputs(say(TEXT(" See: avito help\n", " См.: avito help\n")), stderr);
+    fputs(say(near != NULL ? TEXT(" See: avito help\n", " См.: avito help\n")
+                           : TEXT("; see: avito help\n", "; см.: avito help\n")),
+          stderr);
     return EXIT_USAGE;
 }
 
