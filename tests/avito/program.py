@@ -7,6 +7,7 @@ import pty
 import re
 import resource
 import select
+import shutil
 import signal
 import stat
 import struct
@@ -329,8 +330,6 @@ def exporting(service, home, folder):
             check(f"export continued at byte {cut}", False, done.stderr)
             return
     check("export continued wherever it was cut", True)
-
-
     exporting_over(home, folder, path)
 
 
@@ -350,6 +349,8 @@ def exporting_over(home, folder, path):
     check("export: without an account an unfinished one is not cut", done.returncode == 2 and os.path.getsize(path) == before, done.stderr)
     done = home.run("export", "/dev/full")
     check("export into a device that is full says so", done.returncode == 1 and "No space left" in done.stderr, done.stderr)
+
+
 def terminal(service, home):
     nasty = service.door("chat", {"buyer_name": "Зло\u202e\x1b[31mкрасное\u200f", "item_title": "\x07звонок"})["chat_id"]
     service.door("message", {"chat_id": nasty, "text": "стоп\x1b]0;заголовок\x07 и \u2028дальше"})
@@ -412,11 +413,26 @@ def login_by_consent(service, home, client_id, secret):
     check("login --browser with the whole address", pasted.returncode == 0, said)
 
 
+def logged_in_by_name(home, client_id, secret):
+    """The only account of avito login needs no --account, whatever its name."""
+    home.run("login", "shop", stdin=f"{client_id}\n{secret}\n")
+    done = home.run("whoami")
+    check("the only account that is logged in is taken", done.returncode == 0, done.stderr)
+    home.run("login", "garage", stdin=f"{client_id}\n{secret}\n")
+    done = home.run("whoami")
+    check("of two it asks which, and names them", done.returncode == 2 and "garage" in done.stderr and "shop" in done.stderr, done.stderr)
+    for name in ("shop", "garage"):
+        shutil.rmtree(f"{home.folder}/state/avito/{name}")
+
+
 def login(service, folder):
     home = Home(service, folder)
     client_id, secret = home.environment.pop("AVITO_CLIENT_ID"), home.environment.pop("AVITO_CLIENT_SECRET")
     done = home.run("chats")
     check("without an account it says how to begin", done.returncode == 2 and "avito login" in done.stderr, done.stderr)
+    done = home.run("chats", AVITO_CLIENT_ID=client_id)
+    check("it says which half of an account is missing", done.returncode == 2 and "AVITO_CLIENT_SECRET is not" in done.stderr, done.stderr)
+    logged_in_by_name(home, client_id, secret)
     seen, status = in_terminal(home, "login", typed=f"{client_id}\n{secret}\n")
     check("login in a terminal", status == 0, seen)
     check("... does not show the secret", secret not in seen)

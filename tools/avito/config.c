@@ -4,12 +4,14 @@
 #include "russian.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <ini.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* ---- what may stand in it ---- */
 
@@ -438,8 +440,8 @@ static int no_account(const config *c, const char *name)
     if (name != NULL) {
         fprintf(
             stderr,
-            say(TEXT("there is no account %s; configured in %s, or: avito login %s\n",
-                     "нет учётной записи %s; она задаётся в %s или командой: avito login %s\n")),
+            say(TEXT("there is no account %s: give it a section in %s, or: avito login %s\n",
+                     "нет учётной записи %s: заведите для неё секцию в %s или: avito login %s\n")),
             name, c->path, name);
     } else {
         fputs(say(TEXT("no account yet. Begin with: avito login\n",
@@ -546,6 +548,45 @@ static int read_credentials(config *c, const char *name)
     return read_file(c, path, false);
 }
 
+int config_each_stored(const config *c, int (*visit)(void *ctx, const char *name), void *ctx)
+{
+    DIR *list = opendir(c->folder);
+    const struct dirent *entry;
+    int status = EXIT_DONE;
+
+    while (list != NULL && status == EXIT_DONE && (entry = readdir(list)) != NULL) {
+        char path[sizeof c->folder + sizeof entry->d_name + 32];
+
+        snprintf(path, sizeof path, "%s/%s/credentials", c->folder, entry->d_name);
+        if (is_account_name(entry->d_name) && access(path, R_OK) == 0) {
+            status = visit(ctx, entry->d_name);
+        }
+    }
+    if (list != NULL) {
+        closedir(list);
+    }
+    return status;
+}
+
+static int read_stored(void *ctx, const char *name)
+{
+    return read_credentials(ctx, name);
+}
+
+/* Says which half of the credentials is missing. */
+static int half_an_account(const config *c, const account *of, bool environment)
+{
+    if (environment) {
+        fputs(say(TEXT("AVITO_CLIENT_ID is set, and AVITO_CLIENT_SECRET is not\n",
+                       "AVITO_CLIENT_ID задан, а AVITO_CLIENT_SECRET нет\n")),
+              stderr);
+    } else {
+        fprintf(stderr, say(TEXT("%s: [%s] has no %s\n", "%s: в [%s] нет %s\n")), c->path, of->name,
+                of->client_id == NULL ? "client_id" : "client_secret");
+    }
+    return EXIT_USAGE;
+}
+
 /* Fills in the credentials, from the environment or from the account's section. */
 static int fill_account(config *c, account *out, bool environment)
 {
@@ -563,10 +604,12 @@ static int fill_account(config *c, account *out, bool environment)
             return EXIT_USAGE;
         }
     }
-    if (out->client_id == NULL || out->client_secret == NULL) {
+    if (out->client_id == NULL && out->client_secret == NULL) {
         return no_account(c, out->name);
     }
-    return EXIT_DONE;
+    return out->client_id != NULL && out->client_secret != NULL
+               ? EXIT_DONE
+               : half_an_account(c, out, environment);
 }
 
 int config_service(config *c, const char *name, account *out)
@@ -591,6 +634,9 @@ int config_choose(config *c, const char *name, account *out)
     memset(out, 0, sizeof *out);
     name = name != NULL ? name : from_environment("AVITO_ACCOUNT");
     status = read_credentials(c, name != NULL ? name : "default");
+    if (status == EXIT_DONE && name == NULL && !environment && config_account(c, 0) == NULL) {
+        status = config_each_stored(c, read_stored, c);
+    }
     if (status != EXIT_DONE) {
         return status;
     }

@@ -71,8 +71,12 @@ typedef struct account {
     char folder[4096];  /* folder of this account's state */
 } account;
 
-/* The account named by --account, AVITO_ACCOUNT or AVITO_CLIENT_ID, or by the only section.
- * EXIT_DONE, or a status after saying what is missing. */
+/* Calls visit() for each account of which `avito login` has stored the credentials, until one returns
+ * something other than EXIT_DONE, which is the result then. */
+int config_each_stored(const config *c, int (*visit)(void *ctx, const char *name), void *ctx);
+
+/* The account named by --account, AVITO_ACCOUNT or AVITO_CLIENT_ID, or by the only section, or, where there
+ * is no section, the only one of `avito login`. EXIT_DONE, or a status after saying what is missing. */
 int config_choose(config *c, const char *name, account *out);
 
 /* Name, service and folder of an account, whether it has credentials yet or not. */

@@ -10,7 +10,6 @@
 #include "russian.h"
 #include "served.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -482,26 +481,18 @@ static int want_account(struct run *r, config *c, const char *name, bool mark)
     return EXIT_DONE;
 }
 
-/* The folders in which avito login has stored credentials. */
-static int want_stored(struct run *r, config *c, bool mark, bool *any)
+struct stored {
+    struct run *run;
+    config *c;
+    bool mark, any;
+};
+
+static int want_stored(void *ctx, const char *name)
 {
-    DIR *list = opendir(c->folder);
-    const struct dirent *entry;
-    int status = EXIT_DONE;
+    struct stored *s = ctx;
 
-    while (list != NULL && status == EXIT_DONE && (entry = readdir(list)) != NULL) {
-        char path[sizeof c->folder + 300];
-
-        snprintf(path, sizeof path, "%s/%s/credentials", c->folder, entry->d_name);
-        if (is_account_name(entry->d_name) && access(path, R_OK) == 0) {
-            status = want_account(r, c, entry->d_name, mark);
-            *any = true;
-        }
-    }
-    if (list != NULL) {
-        closedir(list);
-    }
-    return status;
+    s->any = true;
+    return want_account(s->run, s->c, name, s->mark);
 }
 
 /* Opens the accounts of the configuration; if it has none, those of avito login; else that of the
@@ -509,7 +500,8 @@ static int want_stored(struct run *r, config *c, bool mark, bool *any)
  * the same. */
 static int want_accounts(struct run *r, config *c, bool mark)
 {
-    bool any = config_account(c, 0) != NULL;
+    struct stored stored = {r, c, mark, false};
+    const bool any = config_account(c, 0) != NULL;
     int status = EXIT_DONE;
 
     for (size_t i = 0; config_account(c, i) != NULL; i++) {
@@ -521,9 +513,9 @@ static int want_accounts(struct run *r, config *c, bool mark)
         status = status == EXIT_DONE ? one : status;
     }
     if (!any) {
-        status = want_stored(r, c, mark, &any);
+        status = config_each_stored(c, want_stored, &stored);
     }
-    return any ? status : want_account(r, c, NULL, mark);
+    return any || stored.any ? status : want_account(r, c, NULL, mark);
 }
 
 /* Closes the accounts that are not wanted any more. True: all of them are gone. */
