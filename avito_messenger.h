@@ -12163,7 +12163,7 @@ static bool avitoi_token_store_load_newer(avito_account *a, uint32_t margin)
 {
     avito_token token;
     size_t room;
-    char *at = avitoi_token_room(a, &room);
+    char *at;
     uint32_t lifetime_s;
     memset(&token, 0, sizeof token);
     if (a->o.load_token == NULL || a->o.unix_time == NULL ||
@@ -12172,8 +12172,11 @@ static bool avitoi_token_store_load_newer(avito_account *a, uint32_t margin)
     }
     lifetime_s = avitoi_token_store_lifetime(a, &token);
     if (lifetime_s <= margin || !avitoi_token_is_legal(token.access_token) || /* 0 without a token */
-        avito_str_equal(token.access_token, a->priv.access) ||
-        !avitoi_token_copy(&token.access_token, &at, &room) ||
+        avito_str_equal(token.access_token, a->priv.access)) {
+        return false;
+    }
+    at = avitoi_token_room(a, &room); /* not before: of one copy nothing is left to compare with */
+    if (!avitoi_token_copy(&token.access_token, &at, &room) ||
         !avitoi_token_copy(&token.refresh_token, &at, &room)) {
         return false;
     }

@@ -649,6 +649,34 @@ static void test_new_token_over_the_old_one(void **state)
     played(&l);
 }
 
+static int load_dated(void *ctx, avito_token *token)
+{
+    (void)load(ctx, token);
+    token->expires_at = clock_unix_time(ctx) + 86400;
+    return AVITO_OK;
+}
+
+/* What is stored may be newer than what was refused: the same token is not, though its copy may go. */
+static void test_refused_token_of_the_store_in_one_copy(void **state)
+{
+    struct lane l;
+
+    (void)state;
+    plain_lane(&l);
+    l.account_options.tokens_cap = AVITO_TOKENS_SIZE_ONE_LANE(24);
+    l.account_options.load_token = load_dated;
+    avito_enable_token_store(&l.account_options);
+    assert_int_equal(account_init(&l), AVITO_OK);
+    assert_int_equal(client_init(&l), AVITO_OK);
+    script_connect(&l.script);
+    answer(&l, 401, "{}");
+    fetch(&l, TOKEN);
+    answer(&l, 200, "{\"id\":7}");
+    ask(&l, AVITO_OK);
+    assert_non_null(strstr(request(&l, 2), "Bearer " TOKEN "\r\n"));
+    played(&l);
+}
+
 /* A refresh token must survive the answer that brings the next one. */
 static void test_refresh_needs_two_halves(void **state)
 {
