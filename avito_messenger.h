@@ -7497,13 +7497,23 @@ static bool avitoi_machine_is_ready(const avito_client *c)
     return c != NULL && c->account != NULL;
 }
 
+/* Where lanes are not enabled, the account is free for the next one. */
+static void avitoi_machine_close_lane(avito_client *c)
+{
+    avito_account *a = c->account;
+    avitoi_call_disconnect(c);
+    if (a->o.priv.lanes == NULL && a->priv.renewer == c) {
+        a->priv.renewer = NULL;
+    }
+}
+
 static int avitoi_machine_leave(avito_client *c, int rc)
 {
     if (c->priv.cancel_asked && c->priv.call != NULL) {
         rc = avitoi_machine_cancel_lane(c);
     }
     if (c->priv.close_asked) {
-        avitoi_call_disconnect(c);
+        avitoi_machine_close_lane(c);
     }
     c->priv.cancel_asked = false;
     c->priv.close_asked = false;
@@ -7768,10 +7778,6 @@ AVITO_API void avito_client_close(avito_client *client)
     }
     client->priv.close_asked = true;
     avito_cancel(client);
-    if (!client->priv.inside && client->account->o.priv.lanes == NULL &&
-        client->account->priv.renewer == client) {
-        client->account->priv.renewer = NULL;
-    }
 }
 
 /* ---- arguments ---- */

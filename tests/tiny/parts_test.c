@@ -596,6 +596,36 @@ static void test_lanes(void **state)
     played(&l);
 }
 
+static uint32_t clock_that_closes(void *ctx)
+{
+    struct lane *l = ctx;
+
+    if (l->client.priv.inside) {
+        avito_client_close(&l->client);
+    }
+    return clock_ms(ctx);
+}
+
+/* Also a lane that one of its hooks closes leaves the account to the next one. */
+static void test_closed_by_a_hook(void **state)
+{
+    static char window[512];
+    avito_client second;
+    avito_self self;
+    struct lane l;
+
+    (void)state;
+    plain_lane(&l);
+    l.account_options.clock_ms = clock_that_closes;
+    assert_int_equal(account_init(&l), AVITO_OK);
+    assert_int_equal(client_init(&l), AVITO_OK);
+    assert_int_equal(lane_run(&l, avito_get_self(&l.client, &l.arena, &self)), AVITO_ERR_CANCELLED);
+    l.options.window = window;
+    assert_int_equal(avito_client_init(&second, &l.account, &l.options), AVITO_OK);
+    avito_client_close(&second);
+    played(&l);
+}
+
 /* ---- one copy of the token ---- */
 
 static void ask(struct lane *l, int expected)
@@ -726,8 +756,10 @@ int main(void)
         cmocka_unit_test(test_sent),
         cmocka_unit_test(test_settled_without_retries),
         cmocka_unit_test(test_lanes),
+        cmocka_unit_test(test_closed_by_a_hook),
         cmocka_unit_test(test_inbox_records),
         cmocka_unit_test(test_new_token_over_the_old_one),
+        cmocka_unit_test(test_refused_token_of_the_store_in_one_copy),
         cmocka_unit_test(test_refresh_needs_two_halves),
     };
 
