@@ -3036,6 +3036,14 @@ static void test_overrun_beside_a_refused_chat(void **state)
 
 /* ---------------------------------------------------------------- rare ways through a round */
 
+static void b_has_no_newest_time(struct service *s, const char *request)
+{
+    (void)request;
+    if (strstr(s->body, "\"chats\"") != NULL) {
+        replace(s, "\"updated\":1754890115", "\"updated\":      null");
+    }
+}
+
 /* AVITO_START_NOW: a chat without a time may be the newest one. What it holds is known where a Date tells
  * up to when; otherwise it comes. */
 static void test_start_beside_a_chat_without_time(void **state)
@@ -3054,6 +3062,22 @@ static void test_start_beside_a_chat_without_time(void **state)
         assert_within(d, 2, "a2 ");
         avito_client_close(&d->client);
     }
+}
+
+/* What such a chat holds from the second of the start on is new: more may come in that second. */
+static void test_start_second_in_a_chat_without_time(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_NOW);
+    (void)state;
+    d->dates = true;
+    d->clock.unix_s = T + 100;
+    write_message("a", "a1", 1);
+    write_message("b", "b1", 100 + POLL / 1000 - 1);
+    write_message("b", "b2", 100 + POLL / 1000);
+    service.fault = b_has_no_newest_time;
+    assert_within(d, 3, "b2 ");
+    assert_polls(d, 5, "");
+    avito_client_close(&d->client);
 }
 
 /* What is there at the start is known, also if its time is not believed. */
@@ -3081,11 +3105,18 @@ static void test_first_round_ends_below_what_was_read(void **state)
     d->dates = true;
     d->clock.unix_s = T + 1100;
     write_message("a", "a1", 1);
+    write_message("b", "b1", 10);
     write_message("a", "a2", 150);
+    write_message("c", "c1", 350);
     write_message("a", "a3", 400);
+    write_message("c", "c2", 600);
+    write_message("b", "b2", 700);
+    write_message("c", "c3", 750);
     write_message("a", "a4", 1000);
-    service.rows[2].read = true;
-    assert_within(d, 2, "a2 a4 ");
+    service.rows[4].read = true;         /* a3 */
+    service.rows[5].read = true;         /* c2: below c3 it does not count any more */
+    service.rows[7].read = true;         /* c3 */
+    assert_within(d, 2, "b1 b2 a2 a4 "); /* in b nothing was read */
     assert_polls(d, 5, "");
     assert_int_equal(d->errors + d->events, 0);
     avito_client_close(&d->client);
@@ -3492,6 +3523,7 @@ int main(void)
         cmocka_unit_test(test_late_looks_are_spread),
         cmocka_unit_test(test_overrun_beside_a_refused_chat),
         cmocka_unit_test(test_start_beside_a_chat_without_time),
+        cmocka_unit_test(test_start_second_in_a_chat_without_time),
         cmocka_unit_test(test_start_beside_times_ahead),
         cmocka_unit_test(test_first_round_ends_below_what_was_read),
         cmocka_unit_test(test_overrun_before_the_first_date),

@@ -2,7 +2,7 @@
  * The call machine's states: every state with every event, what the table allows and nothing else;
  * what a lane says of itself in every state; and cancelling, ending and starting in each of them.
  * The inbox's phases with every event, too.
- * Rooms: CALL, CALL MACHINE, INBOX: WHAT IT REMEMBERS.
+ * Rooms: CALL, CALL MACHINE, INBOX: WHAT IT REMEMBERS, INBOX: LISTS.
  */
 #define AVITO_MESSENGER_IMPLEMENTATION
 #include "avito_messenger.h"
@@ -294,6 +294,29 @@ static void test_next_before_the_list_has_begun(void **state)
     }
 }
 
+/* Of a large arena the queue of chats has an eighth, as long as one chat fits and a page of them does. */
+static void test_share_of_the_queue(void **state)
+{
+    static const struct {
+        size_t arena, room;
+    } rows[] = {{8, AVITOI_INBOX_QUEUE_MIN},
+                {8000, 1000},
+                {8063, 1000},
+                {8064, 1008},
+                {38400, 4800},
+                {38464, 4800}};
+    avito_arena arena;
+    avito_inbox in;
+    (void)state;
+    memset(&in, 0, sizeof in);
+    memset(&arena, 0, sizeof arena);
+    in.o.arena = &arena;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        arena.cap = rows[i].arena;
+        assert_int_equal(avitoi_inbox_queue_room(&in), rows[i].room);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -305,6 +328,7 @@ int main(void)
         cmocka_unit_test(test_connect_that_waits_for_no_bytes),
         cmocka_unit_test(test_leaving_every_state),
         cmocka_unit_test(test_next_before_the_list_has_begun),
+        cmocka_unit_test(test_share_of_the_queue),
     };
 
     return cmocka_run_group_tests_name("machine", tests, NULL, NULL);
