@@ -4,7 +4,7 @@
  * To be read together with the official description (OpenAPI documents "Мессенджер", "Авторизация"
  * and "Информация о пользователе" of the developer site). One entry per operation: method, path,
  * query, body, scope, answer. Where it differs from the official description, `differs` says how
- * and why. For all entries:
+ * and why. tools/manual.py compares: each operation has a call in the header. For all entries:
  *
  *   - Every call but /token needs "Authorization: Bearer TOKEN". Without one, or with an unknown
  *     token, the answer is 401. An expired token is 403 with
