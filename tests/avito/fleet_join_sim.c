@@ -153,6 +153,7 @@ static sim *services[ACCOUNTS];
 static char chats[ACCOUNTS][64];
 static bool started
     [ACCOUNTS]; /* the inbox has ended its first rounds: nothing may be missing from then on */
+static bool slow_files; /* of ledgers: what is written is not durable yet */
 static jmp_buf killed;
 
 /* kill -9 strikes at any moment. */
@@ -304,7 +305,7 @@ static int write_ledger(struct place *p, const char *data, size_t len, bool appe
 static int hook_keep_ledger(void *ctx, fleet_account *a, const char *lines, size_t len, bool append)
 {
     (void)ctx;
-    return bad(4) ? (int)AVITO_AGAIN : write_ledger(place_of(a), lines, len, append);
+    return slow_files || bad(4) ? (int)AVITO_AGAIN : write_ledger(place_of(a), lines, len, append);
 }
 
 static int hook_keep_slot(void *ctx, fleet_account *a, int slot, const void *data, size_t len)
@@ -1006,6 +1007,105 @@ static void judge(void)
     }
 }
 
+/* ---- without chance ---- */
+
+static void expect(bool is_so, const char *what)
+{
+    if (!is_so) {
+        printf("# not so: %s\n", what);
+        failures++;
+    }
+}
+
+static void run_for(uint32_t seconds)
+{
+    for (const uint64_t end = now_ms + seconds * 1000u; now_ms < end;) {
+        step_world();
+    }
+}
+
+static struct node *holder_of(size_t account)
+{
+    struct node *n = nodes;
+
+    while (n < nodes + NODES && (n->stopped || n->places[account].seat.served == NULL)) {
+        n++;
+    }
+    return n < nodes + NODES ? n : NULL;
+}
+
+/* kill -9 of a broker that had saved nothing of the first account. */
+static void broker_forgets(void)
+{
+    broker_stop(false);
+    for (size_t i = 0; i < BROKER_RETAINED; i++) {
+        struct broker_publication **at = &broker_world.retained[i];
+
+        if (*at != NULL && strncmp((*at)->topic, "avito/shop0/", 12) == 0) {
+            broker_release(*at);
+            *at = NULL;
+        }
+    }
+    broker_world.up = true;
+}
+
+/* A machine with a new disk. */
+static void replace_node(struct node *n)
+{
+    end_node(n, 0);
+    for (size_t a = 0; a < ACCOUNTS; a++) {
+        struct place *p = &n->places[a];
+
+        p->ledger_len = p->slot_len[0] = p->slot_len[1] = 0;
+        p->epoch = 0;
+    }
+    start_node(n);
+}
+
+/* All goes well, and nobody asks for anything by himself. */
+static void begin_scene(void)
+{
+    seed = 7;
+    begin_world();
+    calm = true;
+    for (size_t a = 0; a < ACCOUNTS; a++) {
+        books[a].commands = COMMANDS;
+        books[a].written = BUYERS;
+    }
+    run_for(30);
+    expect(late_ms == 0 && holder_of(0) != NULL, "the first account is served");
+}
+
+/* The broker forgot that a command was done, and the commander repeats it. A node that knows better comes back only when
+ * the new holder is about to do it. */
+static void hint_in_the_middle(void)
+{
+    struct node *before, *fresh, *witness;
+
+    begin_scene();
+    before = holder_of(0);
+    ask(0, 1);
+    run_for(30);
+    expect(strcmp(books[0].result[1], "sent") == 0, "its command is done");
+    fresh = before == nodes ? nodes + 1 : nodes;
+    witness = before == nodes + 2 || fresh == nodes + 2 ? nodes + 1 : nodes + 2;
+    before->stopped = witness->stopped = true;
+    replace_node(fresh);
+    broker_forgets();
+    run_for(30);
+    expect(holder_of(0) == fresh, "the new one serves the account");
+    slow_files = true;
+    ask(0, 1);
+    run_for(5);
+    witness->stopped = false;
+    run_for(20);
+    slow_files = false;
+    run_for(120);
+    expect(times_stored(0, "command 1.") == 1, "the hint stops what is about to be done again");
+    expect(strcmp(books[0].result[1], "sent") == 0, "and the first outcome is said");
+    end_world();
+}
+
 int main(int argc, char **argv)
 {
     const uint64_t first = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
@@ -1017,6 +1117,7 @@ int main(int argc, char **argv)
         judge();
         end_world();
     }
+    hint_in_the_middle();
     printf("# %lu claims, %lu kills, %lu results\n", all_claims, all_kills, all_results);
     printf("%s - gateways of a fleet in %llu worlds from seed %llu on\n",
            failures == 0 ? "ok" : "not ok", (unsigned long long)count, (unsigned long long)first);

@@ -40,6 +40,8 @@ PLANTS = [
     ("F6 no hints", "(count > 0 || epoch < a->priv.seen_epoch)", "(count > 1000)"),
     ("F6 no union", "    const bool is_new = lines.len > 0 && ledger_merge(&a->priv.known, lines.ptr, lines.len) > 0;",
      "    const bool is_new = lines.len > 0 && a->priv.f == NULL;"),
+    ("F6 a holder does not hear hints of what it notes", "    if (is_served(a)) {\n        h->learn", "    if (is_served(a) && is_new) {\n        h->learn"),
+    ("F6 who leaves does not hear hints", "    if (is_served(a)) {\n        h->learn", "    if (a->state == FLEET_ACTIVE) {\n        h->learn"),
     ("F6 a holder does not take the epoch of hints", "    if (behind) {\n", "    if (false) {\n"),
     ("F6 local state before the broker's", "    if (a->priv.has_inbox) {\n        (void)h->keep_slot", "    a->priv.broker_has_inbox = false;\n    if (false) {\n        (void)h->keep_slot"),
     ("F6 the other slot's file stays", '    (void)h->keep_slot(h->ctx, a, 1 - a->priv.slot, "", 0);\n', ""),
@@ -89,6 +91,8 @@ JOINED_PLANTS = [
      "    judge(a, j, m, now_ms);\n    (void)mqtt_acknowledge(a->priv.g->o.broker, m->packet_id, 0);\n    forget_packet(a, j);\n"),
     ("what was begun is sent again", "job.c",
      "    j->noted = j->looking = true;\n", "    j->noted = true;\n    j->call = CALL_BASELINE;\n    return;\n"),
+    ("a hint does not stop what is noted", "job.c",
+     "    if (known != NULL) {\n        give_way(j, known, now_ms);\n        return;\n    }\n    if (!j->writing) {", "    (void)known;\n    if (!j->writing) {"),
     ("a message is accepted before its PUBACK", "gateway.c",
      "        a->priv.message = MESSAGE_PUBLISHED;\n", "        (void)avito_inbox_accept(&a->inbox);\n        a->priv.message = MESSAGE_NONE;\n"),
 ]

@@ -571,6 +571,28 @@ static void test_a_holder_takes_hints(void **state)
     assert_non_null(strstr(world_stored("avito/shop0/fleet/ledger")->payload, "\"c1\""));
 }
 
+/* What it notes is known here already, and may have been begun elsewhere, too. Who leaves ends what is in progress. */
+static void test_a_holder_hears_hints_of_what_it_is_noting(void **state)
+{
+    struct world_account *own = &world.nodes[0].accounts[0];
+
+    (void)state;
+    world_begin(1, 1, 1);
+    world_run(15000);
+    world.slow_files = true;
+    assert_int_equal(fleet_append(&own->core, begun_line, strlen(begun_line), false), AVITO_AGAIN);
+    world_run(100);
+    say_hint(begun_line, "0");
+    world_run(100);
+    assert_true(own->learnt > 0);
+    own->learnt = 0;
+    fleet_hand_over(&own->core, "n9");
+    say_hint(sent_line, "0");
+    world_move_account(own);
+    assert_int_equal(own->core.state, FLEET_LEAVING);
+    assert_true(own->learnt > 0);
+}
+
 /* A claim's own ledger shows the others what the broker forgot, so their hints come before the
  * claim is over. */
 static void test_a_claim_takes_hints_until_its_end(void **state)
@@ -996,6 +1018,7 @@ int main(void)
         cmocka_unit_test_teardown(test_the_further_state_wins, tear_down),
         cmocka_unit_test_teardown(test_hints_bring_back_what_the_broker_forgot, tear_down),
         cmocka_unit_test_teardown(test_a_holder_takes_hints, tear_down),
+        cmocka_unit_test_teardown(test_a_holder_hears_hints_of_what_it_is_noting, tear_down),
         cmocka_unit_test_teardown(test_a_claim_takes_hints_until_its_end, tear_down),
         cmocka_unit_test_teardown(test_retained_before_local, tear_down),
         cmocka_unit_test_teardown(test_writes_wait_for_their_puback, tear_down),

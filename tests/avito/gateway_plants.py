@@ -26,6 +26,11 @@ PLANTS = [
     ("what was begun is called not sent", "job.c",
      "    settle(j, LEDGER_CANNOT_TELL, text);\n}\n\nstatic void looked", "    settle(j, LEDGER_NOT_SENT, text);\n}\n\nstatic void looked"),
     ("what another began is not looked for", "gateway.c", "    if (ledger_merge(&a->ledger, lines, len) > 0 &&", "    if (false &&"),
+    ("a hint does not stop what is noted", "job.c",
+     "    if (known != NULL) {\n        give_way(j, known, now_ms);\n        return;\n    }\n    if (!j->writing) {", "    (void)known;\n    if (!j->writing) {"),
+    ("a hint does not stop a send that waits for its turn", "job.c", "(j->call == CALL_SEND && learnt(a, j) != NULL)", "false"),
+    ("what another found is looked for all the same", "job.c", "    if (e == NULL || (e->state == LEDGER_BEGUN && (j->noted || j->looking))) {",
+     "    if (e == NULL || j->noted || j->looking) {"),
     ("it is looked for only once", "job.c", "#define LOOK_FOR_MS   65000u", "#define LOOK_FOR_MS   0u"),
     ("a message is accepted before its PUBACK", "gateway.c",
      "        a->priv.message = MESSAGE_PUBLISHED;\n", "        (void)avito_inbox_accept(&a->inbox);\n        a->priv.message = MESSAGE_NONE;\n"),
@@ -42,7 +47,7 @@ PLANTS = [
     ("what was left out of the log stays unsaid", "gateway.c", "    return v->unsaid > 0 && is_hour_over(g, v);", "    return v->unsaid > 0 && g == NULL;"),
     ("an account that goes waits for an upload", "job.c", "(j->phase == CALLING && j->call != CALL_UPLOAD)", "j->phase == CALLING"),
     ("a wrong command is done the second time", "job.c", "(j->o->wrong != NULL || was_refused(a, j->id))", "was_refused(a, j->id)"),
-    ("a send goes on after a sleep", "job.c", "    if (is_late(a, j)) {", "    if (false) {"),
+    ("a send goes on after a sleep", "job.c", "    return is_late(a, j) ||", "    return"),
     ("publications into a dead connection", "gateway.c", "    mqtt_end(g->o.broker);", "    (void)0;"),
 ]
 

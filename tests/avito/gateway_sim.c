@@ -739,6 +739,7 @@ static void begin_world(uint64_t seed)
     memset(&session, 0, sizeof session);
     memset(heard, 0, sizeof heard);
     memset(answered, 0, sizeof answered);
+    memset(result_of, 0, sizeof result_of);
     memset(refused, 0, sizeof refused);
     later = slept_ms = 0;
     note_is_old = under_way = false;
@@ -753,6 +754,14 @@ static void begin_world(uint64_t seed)
     snprintf(chat, sizeof chat, "%s", sim_add_chat(service, NULL));
     saved = session;
     open_gateway();
+}
+
+static void end_world(void)
+{
+    for (int i = 0; i < 3; i++) {
+        line_close(&lines[i]);
+    }
+    sim_destroy(service);
 }
 
 /* What the tormentor does at this moment. */
@@ -1160,20 +1169,31 @@ static void account_leaves_full_broker(void)
     quota = false;
 }
 
-/* A note that is too old to send needs no lane, for which other accounts may wait. */
-static void disk_that_hangs(void)
+static void take_command_1(void)
 {
     char topic[160], payload[200];
 
     begin_world(2);
-    calm = disk_hangs = true;
+    calm = true;
     run_for(10);
     command(1, topic, payload);
     expect(enqueue(topic, payload), "the broker takes it");
+}
+
+static void run_until_lane(void)
+{
     for (int i = 0; i < 1000 && shop.lane == NULL; i++) {
         step_world();
     }
     expect(shop.lane != NULL, "it has a lane");
+}
+
+/* A note that is too old to send needs no lane, for which other accounts may wait. */
+static void disk_that_hangs(void)
+{
+    take_command_1();
+    disk_hangs = true;
+    run_until_lane();
     run_for(10);
     expect(shop.lane == NULL && gateway_job_is_busy(&shop), "it waits for the disk without one");
     disk_hangs = false;
@@ -1182,24 +1202,96 @@ static void disk_that_hangs(void)
     expect(strcmp(result_of[1], "sent") == 0, "and says so");
 }
 
-/* Another gateway of a fleet began a command: its hint comes while this one serves the account. */
+/* A hint from another gateway of the fleet, whose note of command 1 says so. */
+static void hint(const char *state, const char *message_id)
+{
+    char line[300];
+    const int len =
+        sprintf(line,
+                "{\"id\":\"c1\",\"state\":\"%s\",\"act\":\"send\",\"target\":\"%s\",\"begun\":1,"
+                "\"hash\":\"1\",\"text\":\"command "
+                "1.\",\"baseline\":\"\",\"created\":0,\"message_id\":\"%s\"}\n",
+                state, chat, message_id);
+
+    gateway_learn(&shop, line, (size_t)len, (uint32_t)now_ms);
+}
+
+/* The hint comes while this gateway serves the account. */
 static void hint_of_another(void)
 {
-    char line[200];
-    int len;
-
     begin_world(2);
     calm = true;
     run_for(10);
-    len =
-        sprintf(line,
-                "{\"id\":\"c1\",\"state\":\"begun\",\"act\":\"send\",\"target\":\"%s\",\"begun\":1,"
-                "\"hash\":\"1\",\"text\":\"command 1.\",\"baseline\":\"\",\"created\":0}\n",
-                chat);
-    gateway_learn(&shop, line, (size_t)len, (uint32_t)now_ms);
+    hint("begun", "");
     run_for(120);
     expect(times_stored("command 1.") == 0, "what another began is not sent");
     expect(strcmp(result_of[1], "cannot_tell") == 0, "and that it cannot be found is said");
+}
+
+/* The command came again here, since the broker forgot. The hint comes in the middle of it. */
+static void hint_in_the_middle(const char *state, const char *outcome, bool noting)
+{
+    take_command_1();
+    disk_hangs = noting;
+    slow_ms = noting ? 0 : 2000;
+    run_until_lane();
+    run_for(1);
+    hint(state, strcmp(state, "sent") == 0 ? "m1" : "");
+    run_for(1);
+    disk_hangs = false;
+    slow_ms = 0;
+    run_for(120);
+    expect(times_stored("command 1.") == 0, "what another did in the meantime is not done again");
+    expect(strcmp(result_of[1], outcome) == 0, "and its outcome is said");
+    expect(session.count == 0, "and the command is acknowledged");
+}
+
+static void hints_in_the_middle(void)
+{
+    static const char *const hints[][2] = {{"begun", "cannot_tell"},
+                                           {"sent", "sent"},
+                                           {"not_sent", "not_sent"},
+                                           {"cannot_tell", "cannot_tell"}};
+
+    for (size_t i = 0; i < sizeof hints / sizeof *hints; i++) {
+        hint_in_the_middle(hints[i][0], hints[i][1], true);
+        end_world();
+        hint_in_the_middle(hints[i][0], hints[i][1], false);
+        end_world();
+    }
+}
+
+/* The send waits for its turn: what another has sent meanwhile is not sent. */
+static void hint_before_a_turn(void)
+{
+    begin_world(2);
+    calm = true;
+    run_for(10);
+    account.o.requests_per_minute = 2;
+    shop.inbox.o.poll_ms = 600000; /* polls need turns, too */
+    run_for(70);
+    expect(ask(1), "the broker takes it");
+    for (int i = 0; i < 10000 && ledger_begun(&shop.ledger, 0) == NULL; i++) {
+        step_world();
+    }
+    run_for(5);
+    hint("sent", "m1");
+    run_for(60);
+    expect(times_stored("command 1.") == 0, "it does not leave any more");
+    expect(strcmp(result_of[1], "sent") == 0, "and the other's outcome is said");
+}
+
+/* What is looked for here, another has found. */
+static void hint_while_looking(void)
+{
+    begin_world(2);
+    calm = true;
+    run_for(10);
+    hint("begun", "");
+    run_for(10);
+    hint("sent", "m1");
+    run_for(5);
+    expect(strcmp(result_of[1], "sent") == 0, "it is looked for no longer");
 }
 
 /* Three of one id come at once, and only one PUBACK finds room. */
@@ -1220,14 +1312,6 @@ static void no_room_for_a_puback(void)
     run_for(60);
     expect(session.count == 0, "all three are acknowledged");
     expect(times_stored("command 1.") == 1, "it is sent once");
-}
-
-static void end_world(void)
-{
-    for (int i = 0; i < 3; i++) {
-        line_close(&lines[i]);
-    }
-    sim_destroy(service);
 }
 
 static void judge(uint64_t seed)
@@ -1283,6 +1367,11 @@ int main(int argc, char **argv)
     disk_that_hangs();
     end_world();
     hint_of_another();
+    end_world();
+    hints_in_the_middle();
+    hint_while_looking();
+    end_world();
+    hint_before_a_turn();
     end_world();
     fails_for_good();
     end_world();

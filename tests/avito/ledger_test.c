@@ -237,6 +237,36 @@ static void test_a_ledger_that_is_over_full_can_be_settled(void **state)
     assert_non_null(ledger_find(&l, "other"));
 }
 
+static const char *line_of(enum ledger_state state)
+{
+    static char lines[2][120];
+    static unsigned at;
+
+    snprintf(lines[at ^= 1], sizeof *lines,
+             "{\"id\":\"a\",\"state\":\"%s\",\"act\":\"send\",\"target\":\"chat\",\"begun\":1,"
+             "\"hash\":\"1\"}\n",
+             ledger_words[state]);
+    return lines[at];
+}
+
+/* Two gateways tried the same id: what all of them say in the end does not depend on who hears whom first. */
+static void test_of_two_outcomes_the_safer_one_wins(void **state)
+{
+    static const enum ledger_state ranked[] = {LEDGER_BEGUN, LEDGER_NOT_SENT, LEDGER_CANNOT_TELL,
+                                               LEDGER_SENT};
+
+    (void)state;
+    for (size_t i = 0; i < 16; i++) {
+        const enum ledger_state one = ranked[i / 4], two = ranked[i % 4];
+        const char *first = line_of(one), *second = line_of(two);
+
+        assert_int_equal(ledger_merge(&l, first, strlen(first)), 1);
+        assert_int_equal(ledger_merge(&l, second, strlen(second)), i % 4 > i / 4);
+        assert_int_equal(ledger_find(&l, "a")->state, i % 4 > i / 4 ? two : one);
+        ledger_forget(&l, "a");
+    }
+}
+
 static void test_the_store_does_not_grow_for_ever(void **state)
 {
     size_t most = 0;
@@ -316,6 +346,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_a_ledger_that_is_over_full_can_be_settled, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_of_two_outcomes_the_safer_one_wins, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_store_does_not_grow_for_ever, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_twins_have_messages_of_their_own, set_up, tear_down),
     };

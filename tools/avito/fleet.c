@@ -427,8 +427,14 @@ static bool writes_ledger(const fleet_account *a)
     return a->state == FLEET_ACTIVE || (a->state == FLEET_CLAIMING && a->priv.step >= STEP_LEDGER);
 }
 
+/* A gateway of this node may be at work for it. */
+static bool is_served(const fleet_account *a)
+{
+    return a->state == FLEET_ACTIVE || a->state == FLEET_LEAVING;
+}
+
 /* A hint, on either connection. The holder tells all nodes what it learnt, under an epoch that is
- * not behind. */
+ * not behind. Its gateway hears of all, since what it is noting now is known here, and not there. */
 static void take_hint(fleet_account *a, const mqtt_message *m)
 {
     const fleet_hooks *h = &a->priv.f->o.hooks;
@@ -437,6 +443,9 @@ static void take_hint(fleet_account *a, const mqtt_message *m)
     const bool is_new = learn(a, lines), behind = epoch >= a->epoch;
 
     see_epoch(a, epoch);
+    if (is_served(a)) {
+        h->learn(h->ctx, a, lines.ptr, lines.len);
+    }
     if (!writes_ledger(a) || (!is_new && !behind)) {
         return;
     }
@@ -445,9 +454,6 @@ static void take_hint(fleet_account *a, const mqtt_message *m)
         a->priv.say_online = true;
     }
     a->priv.ledger.version++;
-    if (is_new && a->state == FLEET_ACTIVE) {
-        h->learn(h->ctx, a, lines.ptr, lines.len);
-    }
 }
 
 /* ---- who holds it ---- */
@@ -522,7 +528,7 @@ static void forget_claim(fleet_account *a)
 static void drop(fleet_account *a)
 {
     const fleet_hooks *h = &a->priv.f->o.hooks;
-    const bool was_active = a->state == FLEET_ACTIVE || a->state == FLEET_LEAVING;
+    const bool was_active = is_served(a);
 
     forget_claim(a);
     if (was_active) {
@@ -538,7 +544,7 @@ static void drop(fleet_account *a)
 void fleet_account_lost(fleet_account *a, uint32_t now_ms)
 {
     const fleet_hooks *h = &a->priv.f->o.hooks;
-    const bool was_active = a->state == FLEET_ACTIVE || a->state == FLEET_LEAVING;
+    const bool was_active = is_served(a);
 
     if (!is_connected(a)) {
         return;
@@ -837,7 +843,7 @@ static void tell_stored(fleet_account *a)
 {
     const fleet_hooks *h = &a->priv.f->o.hooks;
 
-    if (a->state == FLEET_ACTIVE || a->state == FLEET_LEAVING) {
+    if (is_served(a)) {
         h->stored(h->ctx, a);
     }
 }
@@ -953,7 +959,7 @@ static bool take_own_message(fleet_account *a, const mqtt_message *m, uint32_t n
 
 static enum fleet_verdict others(const fleet_account *a)
 {
-    return a->state == FLEET_ACTIVE || a->state == FLEET_LEAVING ? FLEET_PASS : FLEET_TAKEN;
+    return is_served(a) ? FLEET_PASS : FLEET_TAKEN;
 }
 
 /* A node that leaves takes no command and acknowledges none, so the next holder gets them. */

@@ -63,6 +63,7 @@ struct gateway_job {
     bool repeat;          /* the ledger knew it */
     bool noted;           /* begun, in the ledger */
     bool looking;         /* it may have been sent: it is never sent again */
+    bool left;            /* it may have been sent from here */
     bool expires;
     bool derived;      /* its id is made from the packet's, and good for this session */
     bool random_id;    /* its packet cannot come again */
@@ -428,13 +429,45 @@ static void adopt(struct gateway_job *j, const ledger_entry *e, uint32_t now_ms)
     j->call = CALL_LOOK;
 }
 
-static void answer_from(struct gateway_job *j, const ledger_entry *e)
+static void take_outcome(struct gateway_job *j, const ledger_entry *e)
 {
     j->repeat = true;
     j->state = e->state;
+    j->begun = e->begun;
     snprintf(j->message_id, sizeof j->message_id, "%s", e->message_id);
     snprintf(j->reason, sizeof j->reason, "%s", e->reason);
+}
+
+static void answer_from(struct gateway_job *j, const ledger_entry *e)
+{
+    take_outcome(j, e);
     start_answering(j);
+}
+
+/* What the ledger has learnt of it from another gateway; NULL: nothing that counts here. What was refused elsewhere says
+ * nothing of a request that may have left here. */
+static const ledger_entry *learnt(const gateway_account *a, const struct gateway_job *j)
+{
+    const ledger_entry *e = is_own(j) ? NULL : ledger_find(&a->ledger, j->id);
+
+    if (e == NULL || (e->state == LEDGER_BEGUN && (j->noted || j->looking))) {
+        return NULL;
+    }
+    return !j->left || e->state == LEDGER_SENT ? e : NULL;
+}
+
+/* A hint came while it was noted or settled here. An outcome goes the same way, in place of what is being written. */
+static void give_way(struct gateway_job *j, const ledger_entry *e, uint32_t now_ms)
+{
+    j->writing = false;
+    j->pause_ms = 0;
+    if (e->state == LEDGER_BEGUN) {
+        adopt(j, e, now_ms);
+        j->phase = WAITING;
+        return;
+    }
+    take_outcome(j, e);
+    j->phase = SETTLING;
 }
 
 /* ---- answers ---- */
@@ -734,6 +767,7 @@ static void fail(gateway_account *a, struct gateway_job *j, int rc, uint32_t now
     char text[GATEWAY_REASON_MAX];
 
     gateway_describe(a->lane->client, rc, text, sizeof text);
+    j->left = j->left && in_doubt;
     if (is_own(j)) {
         gateway_own_failed(a, j->o->act, text, now_ms);
         settle(j, LEDGER_NOT_DONE, text);
@@ -893,11 +927,17 @@ static bool is_late(const gateway_account *a, const struct gateway_job *j)
     return j->call == CALL_SEND && begun_for_ms(a, j) > BEGUN_AGE_MS + longest_call_ms(a, j);
 }
 
+/* The machine slept meanwhile, or another gateway has done it: if it has not left yet, it stays. */
+static bool is_overtaken(const gateway_account *a, const struct gateway_job *j)
+{
+    return is_late(a, j) || (j->call == CALL_SEND && learnt(a, j) != NULL);
+}
+
 static void step_calling(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
 {
     int rc;
 
-    if (is_late(a, j)) {
+    if (is_overtaken(a, j)) {
         avito_cancel(a->lane->client);
         rc = AVITO_ERR_CANCELLED;
     } else {
@@ -912,8 +952,7 @@ static void step_calling(gateway_account *a, struct gateway_job *j, uint32_t now
  * waiting. */
 static bool is_answered(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
 {
-    const ledger_entry *e =
-        is_own(j) || j->noted || j->looking ? NULL : ledger_find(&a->ledger, j->id);
+    const ledger_entry *e = learnt(a, j);
 
     if (e != NULL && e->state != LEDGER_BEGUN) {
         answer_from(j, e);
@@ -969,6 +1008,7 @@ static void send_now(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
 {
     if (!is_stale(a, j)) {
         j->call = CALL_SEND;
+        j->left = true;
         call_now(a, j, now_ms);
     } else if (++j->stale < STALE_MAX) {
         j->call = CALL_BASELINE;
@@ -984,9 +1024,14 @@ static void send_now(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
 /* The lane stays with the job as long as the request may follow. */
 static void step_noting(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
 {
+    const ledger_entry *known = learnt(a, j);
     ledger_entry e;
     int rc;
 
+    if (known != NULL) {
+        give_way(j, known, now_ms);
+        return;
+    }
     if (!j->writing) {
         j->begun = a->priv.g->o.unix_time(a->priv.g->o.ctx);
         j->begun_ms = a->priv.g->o.boot_ms(a->priv.g->o.ctx);
@@ -1025,10 +1070,16 @@ static void step_noting(gateway_account *a, struct gateway_job *j, uint32_t now_
 
 static void step_settling(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
 {
+    const ledger_entry *known = learnt(a, j);
     ledger_entry e;
     int rc;
 
     return_lane(a);
+    if (known != NULL &&
+        (known->state == LEDGER_BEGUN || ledger_outranks(known->state, j->state))) {
+        give_way(j, known, now_ms);
+        return;
+    }
     if (!j->writing && !has_paused(j, now_ms)) {
         return;
     }

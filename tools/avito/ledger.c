@@ -453,9 +453,15 @@ size_t ledger_claimed(const ledger *l, const ledger_entry *of, const char **ids,
 
 /* ---- several ledgers of one account ---- */
 
-static int rank(enum ledger_state state)
+bool ledger_outranks(enum ledger_state state, enum ledger_state than)
 {
-    return state == LEDGER_BEGUN ? 0 : state == LEDGER_CANNOT_TELL ? 1 : 2;
+    static const int ranks[LEDGER_STATES] = {[LEDGER_NOT_SENT] = 1,
+                                             [LEDGER_NOT_DONE] = 1,
+                                             [LEDGER_CANNOT_TELL] = 2,
+                                             [LEDGER_SENT] = 3,
+                                             [LEDGER_DONE] = 3};
+
+    return ranks[state] > ranks[than];
 }
 
 /* An entry that a full ledger has forgotten does not count as new. */
@@ -469,7 +475,7 @@ static bool knows_better(const ledger_entry *e, const ledger *than)
 {
     const struct ledger_row *row = find_row(than, e->id);
 
-    return row != NULL ? rank(e->state) > rank(row->e.state) : !is_forgotten(than, e);
+    return row != NULL ? ledger_outranks(e->state, row->e.state) : !is_forgotten(than, e);
 }
 
 static bool merge_entry(ledger *l, const ledger_entry *e)

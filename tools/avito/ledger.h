@@ -92,9 +92,13 @@ const ledger_entry *ledger_begun(const ledger *l, size_t n);
 /* Ids of messages that belong to other sends of the same text in the same chat; at most `cap`. */
 size_t ledger_claimed(const ledger *l, const ledger_entry *of, const char **ids, size_t cap);
 
-/* Takes over what the lines of another ledger know better: an id that is new here, or an outcome
- * where we have only "begun". Only in memory. Returns how many entries changed. The ledger may be
- * all zeros. */
+/* What two gateways say of one id need not be the same, if both tried it. A message in the chat is there, whatever became
+ * of the other attempt; one that may be there is not ruled out by a refusal of the other; and each outcome is better than
+ * "begun". */
+bool ledger_outranks(enum ledger_state state, enum ledger_state than);
+
+/* Takes over what the lines of another ledger know better: an id that is new here, or a state that outranks ours. Only in
+ * memory. Returns how many entries changed. The ledger may be all zeros. */
 size_t ledger_merge(ledger *l, const char *lines, size_t len);
 
 /* Takes an entry as it is, in place of an older one of its id, in memory alone. False: out of memory. */
