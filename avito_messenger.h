@@ -2555,7 +2555,7 @@ static uint32_t avitoi_number_elapsed(uint32_t now, uint32_t then)
 
 /* Takes the last digit off. Where words have 32 bits it divides 16 bits at a time: a processor without a
  * division of 64 bits would link 700 bytes for it. */
-static AVITOI_INLINE unsigned avitoi_number_pop(uint64_t *value)
+AVITOI_APART_IF_SMALL static unsigned avitoi_number_pop(uint64_t *value)
 {
 #if UINTPTR_MAX > UINT32_MAX
     const unsigned digit = (unsigned)(*value % 10u);
@@ -2581,29 +2581,6 @@ static const char *avitoi_number_decimal(uint64_t value, char buf[21])
     return p;
 }
 
-/* -?digits, the whole of it, in the range of int64_t. */
-static bool avitoi_number_parse_int(const char *p, size_t len, int64_t *out)
-{
-    const bool negative = len > 0 && *p == '-';
-    uint64_t value = 0;
-    size_t i = negative ? 1 : 0;
-    if (i == len) {
-        return false;
-    }
-    for (; i < len; i++) {
-        const unsigned digit = (unsigned)(avitoi_text_byte(p[i])) - '0';
-        if (digit > 9u || value > (uint64_t)INT64_MAX / 10u) {
-            return false;
-        }
-        value = value * 10u + digit;
-    }
-    if (value > (uint64_t)INT64_MAX + (negative ? 1u : 0u)) {
-        return false;
-    }
-    *out = negative ? (int64_t)(0u - value) : (int64_t)value;
-    return true;
-}
-
 static inline bool avitoi_number_is_digit(char c)
 {
     return (unsigned)avitoi_text_byte(c) - (unsigned)'0' <= 9u;
@@ -2611,88 +2588,112 @@ static inline bool avitoi_number_is_digit(char c)
 
 #define AVITOI_NUMBER_MAX          24u /* bytes of a number that a known field may have */
 #define AVITOI_NUMBER_FRACTION_MAX 14u /* bytes of a number up to which digits after the point are kept */
+#define AVITOI_NUMBER_POWER_MAX    99  /* of ten; beyond it no number is meant seriously */
 
-/* The power of ten that a JSON number has after its e, and `places` more. */
-static bool avitoi_number_power(const char *p, size_t len, int places, int *power)
+/* Appends a digit. False: there is no room for it. */
+AVITOI_APART_IF_SMALL static bool avitoi_number_push(uint64_t *value, unsigned digit)
 {
-    const size_t plus = len > 0 && *p == '+' ? 1 : 0;
-    int64_t value;
-    if (!avitoi_number_parse_int(p + plus, len - plus, &value) || value > 99 || value < -99 ||
-        (places > 0 && value > 0)) {
+    if (*value > (uint64_t)INT64_MAX / 10u) {
         return false;
     }
-    *power += (int)value;
+    *value = *value * 10u + digit;
     return true;
 }
 
-/* The digits of a JSON number without its point and the zeros before them; returns where they end. *power
- * goes down by one for each after the point. */
-AVITOI_APART_IF_SMALL
-static char *avitoi_number_collect(const char *p, const char *end, char *digits, int *power)
+/* Adds the power of ten that a JSON number has after its e. False: there is none, or it is silly. */
+static bool avitoi_number_add_power(const char *p, const char *end, int *power)
 {
-    char *const first = digits;
-    int down = 0;
-    for (; p < end; p++) {
-        if (*p == '.') {
-            down = 1;
-            continue;
-        }
-        *power -= down;
-        if (digits > first || *p != '0') {
-            *digits++ = *p;
-        }
+    const bool negative = p < end && *p == '-';
+    int more = 0;
+    p += p < end && !avitoi_number_is_digit(*p) ? 1 : 0;
+    if (p == end) {
+        return false;
     }
-    return digits;
+    for (; p < end && more <= AVITOI_NUMBER_POWER_MAX; p++) {
+        more = more * 10 + (*p - '0');
+    }
+    *power += negative ? -more : more;
+    return more <= AVITOI_NUMBER_POWER_MAX;
 }
 
-/* Times ten to `power`, for digits from `first` to `at`; returns where they end, `limit` at most. *last: the
- * digit dropped last; *lost: the bits of all dropped digits. */
-static char *avitoi_number_shift(char *at, const char *first, const char *limit, int power, char *last,
-                                 int *lost)
+/* A decimal number: value times ten to power. */
+struct avitoi_number {
+    uint64_t value;
+    int power;
+    unsigned last, lost; /* of the digits that were dropped: the first, and the bits of all */
+};
+
+/* Reads digits, and a point among them, and returns what follows. */
+static const char *avitoi_number_digits(struct avitoi_number *n, const char *p, const char *end)
 {
-    for (; power < 0; power++) {
-        *last = '0';
-        if (at > first) {
-            *last = *--at;
+    int after_point = 0;
+    for (; p < end && (*p | 0x20) != 'e'; p++) {
+        const unsigned digit = (unsigned)avitoi_text_byte(*p) - '0';
+        if (*p == '.') {
+            after_point = 1;
+            continue;
         }
-        *lost |= *last;
+        n->power -= after_point;
+        if (!avitoi_number_push(&n->value, digit)) {
+            n->lost |= digit;
+            n->power++;
+        }
     }
-    for (; power > 0 && at > first && at < limit; power--) {
-        *at++ = '0';
+    return p;
+}
+
+/* Makes the power 0, half rounded up. False: it is too large. */
+static bool avitoi_number_scale(struct avitoi_number *n)
+{
+    for (; n->power > 0 && avitoi_number_push(&n->value, 0); n->power--) {
     }
-    return at;
+    for (; n->power < 0; n->power++) {
+        n->last = avitoi_number_pop(&n->value);
+        n->lost |= n->last;
+    }
+    n->value += n->last >= 5u ? 1u : 0u;
+    return n->power == 0;
 }
 
 /* A JSON number, however it is written (1754916284.0, 1e9), times ten to `places`. With places it is
  * rounded half away from zero, without it must be whole. Of a long fraction only the first
  * AVITOI_NUMBER_FRACTION_MAX bytes are here if there are places, which is enough unless the exponent moves
- * the point to the right. False: that, a silly exponent, not whole, too long, or no int64_t. */
+ * the point to the right. False: that, a silly exponent, not whole, or no int64_t. */
 static bool avitoi_number_parse(const char *p, size_t len, int places, int64_t *out)
 {
-    char digits[AVITOI_NUMBER_MAX + 8u], last = '0';
-    char *const first = digits + 2, *at;
+    struct avitoi_number n = {0, 0, 0, 0};
     const bool negative = *p == '-';
-    size_t end = 0;
-    int power = places, lost = '0';
-    while (end < len && (p[end] | 0x20) != 'e') {
-        end++;
-    }
-    if (len > AVITOI_NUMBER_MAX ||
-        (end < len && !avitoi_number_power(p + end + 1, len - end - 1,
-                                           end >= AVITOI_NUMBER_FRACTION_MAX ? places : 0, &power))) {
+    const char *const end = p + len;
+    const char *const e = avitoi_number_digits(&n, p + (negative ? 1 : 0), end);
+    const int before = n.power;
+    if (e < end && !avitoi_number_add_power(e + 1, end, &n.power)) {
         return false;
     }
-    digits[0] = negative ? '-' : '0';
-    digits[1] = '0';
-    at = avitoi_number_collect(p + (negative ? 1 : 0), p + end, first, &power);
-    at = avitoi_number_shift(at, first, digits + sizeof digits, power, &last, &lost);
-    if ((places == 0 && lost != '0') || !avitoi_number_parse_int(digits, (size_t)(at - digits), out)) {
+    if (places > 0 && n.power > before && e - p >= (int)AVITOI_NUMBER_FRACTION_MAX) {
         return false;
     }
-    if (last >= '5') {
-        *out += negative ? -1 : 1;
+    n.power += places;
+    if (!avitoi_number_scale(&n) || (places == 0 && n.lost != 0) ||
+        n.value > (uint64_t)INT64_MAX + (negative ? 1u : 0u)) {
+        return false;
     }
+    *out = negative ? (int64_t)(0u - n.value) : (int64_t)n.value;
     return true;
+}
+
+/* -?digits, the whole of it, in the range of int64_t. */
+static bool avitoi_number_parse_int(const char *p, size_t len, int64_t *out)
+{
+    size_t i = len > 0 && *p == '-' ? 1 : 0;
+    if (i == len) {
+        return false;
+    }
+    for (; i < len; i++) {
+        if (!avitoi_number_is_digit(p[i])) {
+            return false;
+        }
+    }
+    return avitoi_number_parse(p, len, 0, out);
 }
 
 #define AVITOI_NUMBER_E7_WHOLE_MAX 213u /* with any fraction it is in range: INT32_MAX is 214.7 of them */
