@@ -2749,9 +2749,9 @@ struct avitoi_schema_field {
 #define AVITOI_SCHEMA_ALWAYS 0x1000u /* in `want` of a row, and of every reader */
 #define AVITOI_SCHEMA_SHOWN  0x2000u /* in `want` of a row, and of no reader: it is only shown */
 
-/* After it in memory come its rows, and after them their keys, each ended by a NUL. */
+/* Before it in memory stand the children of its rows that have one. After it come its rows, and after them
+ * their keys, each ended by a NUL. */
 struct avitoi_schema {
-    const struct avitoi_schema *const *children; /* of the rows that have one; NULL: none has */
     void (*finish)(struct avitoi_json *json, void *model); /* what a row cannot say */
     uint16_t size;    /* of the struct */
     uint8_t count;
@@ -2793,24 +2793,29 @@ struct avitoi_schema {
 /* Defines avitoi_schema_<name> of the struct `model` from the row list `rows`, so that what is not linked
  * leaves no key behind. A leaf has no row with a child. */
 #define AVITOI_SCHEMA(name, model, rows, finish, bare, lenient)                                    \
-    static const struct avitoi_schema *const avitoi_schema_##name##_children[] = {                 \
-        rows(AVITOI_SCHEMA_NONE_, AVITOI_SCHEMA_CHILD_, )};                                        \
-    AVITOI_SCHEMA_OF_(name, model, rows, avitoi_schema_##name##_children, finish, bare, lenient)
+    AVITOI_SCHEMA_OF_(name, model, rows, finish, bare, lenient,                                    \
+                      const struct avitoi_schema * children[0u rows(AVITOI_SCHEMA_NONE_,           \
+                                                                    AVITOI_SCHEMA_ROW_COUNT_, )];, \
+                      {rows(AVITOI_SCHEMA_NONE_, AVITOI_SCHEMA_CHILD_, )}, )
 #define AVITOI_SCHEMA_LEAF(name, model, rows, finish, bare, lenient)                               \
-    AVITOI_SCHEMA_OF_(name, model, rows, NULL, finish, bare, lenient)
-#define AVITOI_SCHEMA_OF_(name, model, rows, children, finish, bare, lenient)                      \
+    AVITOI_SCHEMA_OF_(name, model, rows, finish, bare, lenient, , )
+#define AVITOI_SCHEMA_OF_(name, model, rows, finish, bare, lenient, children, ...)                 \
     AVITOI_ASSERT(name##_rows, AVITOI_SCHEMA_ROWS(rows) <= 31u && sizeof(model) <= 512u);          \
     AVITOI_ASSERT(name##_keys, true rows(AVITOI_SCHEMA_ROW_FITS_, AVITOI_SCHEMA_ROW_FITS_, ));     \
     static const struct avitoi_schema_##name##_whole {                                             \
-        struct avitoi_schema schema;                                                               \
+        children struct avitoi_schema schema;                                                      \
         struct avitoi_schema_field fields[AVITOI_SCHEMA_ROWS(rows) + AVITOI_SCHEMA_LAST];          \
         char keys[sizeof(AVITOI_SCHEMA_KEYS(rows))];                                               \
     } avitoi_schema_##name = {                                                                     \
-        {children, finish, (uint16_t)sizeof(model), (uint8_t)AVITOI_SCHEMA_ROWS(rows), bare, lenient}, \
+        __VA_ARGS__{finish, (uint16_t)sizeof(model), (uint8_t)AVITOI_SCHEMA_ROWS(rows), bare, lenient}, \
         {rows(AVITOI_SCHEMA_ROW_, AVITOI_SCHEMA_CHILD_ROW_, model) AVITOI_SCHEMA_ROW_LAST_},       \
         AVITOI_SCHEMA_KEYS(rows)};                                                                 \
+    AVITOI_ASSERT(name##_is_after,                                                                 \
+                  offsetof(struct avitoi_schema_##name##_whole, schema) ==                         \
+                      (0u rows(AVITOI_SCHEMA_NONE_, AVITOI_SCHEMA_ROW_COUNT_, )) * sizeof(void *)); \
     AVITOI_ASSERT(name##_follows, offsetof(struct avitoi_schema_##name##_whole, fields) ==         \
-                                      sizeof(struct avitoi_schema))
+                                      offsetof(struct avitoi_schema_##name##_whole, schema) +      \
+                                          sizeof(struct avitoi_schema))
 
 /* Its rows. */
 static const struct avitoi_schema_field *avitoi_schema_fields(const struct avitoi_schema *schema)
@@ -2832,12 +2837,11 @@ static bool avitoi_schema_is_parent(const struct avitoi_schema_field *field)
 /* The child of a row that has one; NULL: it is of the same schema. */
 static const struct avitoi_schema *avitoi_schema_child(const struct avitoi_schema *schema, unsigned row)
 {
-    const struct avitoi_schema_field *field = avitoi_schema_fields(schema);
-    unsigned before = 0;
-    for (; row > 0; row--, field++) {
-        before += avitoi_schema_is_parent(field);
+    const struct avitoi_schema *const *child = (const struct avitoi_schema *const *)(const void *)schema;
+    for (; row < schema->count; row++) {
+        child -= avitoi_schema_is_parent(&avitoi_schema_fields(schema)[row]) ? 1 : 0;
     }
-    return schema->children[before];
+    return *child;
 }
 
 /* The key of a row. */
@@ -3254,7 +3258,7 @@ static void avitoi_schema_finish_item_type(struct avitoi_json *json, void *model
     json->word_len = avito_str_equal(*(const avito_str *)model, "item") ? 1 : 0;
 }
 static const struct avitoi_schema avitoi_schema_item_type = {
-    NULL, avitoi_schema_finish_item_type, sizeof(avito_str), 0, false, false};
+    avitoi_schema_finish_item_type, sizeof(avito_str), 0, false, false};
 
 #define AVITOI_SCHEMA_CONTEXT_ROWS(X, C, M)                                                        \
     C(M, type, AVITOI_SCHEMA_TYPE, type, 0, &avitoi_schema_item_type)                              \
@@ -12813,7 +12817,7 @@ static void avitoi_schema_finish_message_type(struct avitoi_json *json, void *mo
     json->word_len = avito_str_equal(*(const avito_str *)model, "message") ? 1 : 0;
 }
 static const struct avitoi_schema avitoi_schema_only_type = {
-    NULL, avitoi_schema_finish_message_type, sizeof(avito_str), 0, false, false};
+    avitoi_schema_finish_message_type, sizeof(avito_str), 0, false, false};
 
 #define AVITOI_SCHEMA_PAYLOAD_ROWS(X, C, M)                                                        \
     C(M, type, AVITOI_SCHEMA_TYPE, type, 0, &avitoi_schema_only_type)                              \

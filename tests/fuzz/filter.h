@@ -53,12 +53,12 @@ static const struct avitoi_schema *plain_schema(const struct avitoi_schema *sche
     enum { ROWS = 26 };
     static struct {
         const struct avitoi_schema *from;
-        struct avitoi_schema schema; /* as the header lays them out: rows and keys follow */
+        const struct avitoi_schema *children[ROWS];
+        struct avitoi_schema schema; /* as the header lays them out, between children and rows */
         struct avitoi_schema_field fields[ROWS];
         char keys[512];
-        const struct avitoi_schema *children[ROWS];
     } copies[64];
-    size_t i = 0, child = 0;
+    size_t i = 0, child = ROWS;
 
     if (schema == NULL || schema->count == 0 ||
         schema == &avitoi_schema_pair.schema) { /* known by its address */
@@ -75,18 +75,17 @@ static const struct avitoi_schema *plain_schema(const struct avitoi_schema *sche
         copies[i].from = schema;
         copies[i].schema = *schema;
         copies[i].schema.finish = NULL;
-        copies[i].schema.children = copies[i].children;
         MUST(rows <= ROWS && (size_t)(last - keys) <= sizeof copies[i].keys);
         memcpy(copies[i].fields, avitoi_schema_fields(schema), rows * sizeof copies[i].fields[0]);
         memcpy(&copies[i].fields[rows], keys, (size_t)(last - keys));
-        for (size_t k = 0; k < schema->count; k++) {
+        for (size_t k = schema->count; k-- > 0;) {
             struct avitoi_schema_field *const field = &copies[i].fields[k];
             if ((AVITOI_SCHEMA_PARENTS >> field->kind & 1u) != 0) {
-                copies[i].children[child] = plain_schema(avitoi_schema_child(schema, (unsigned)k));
+                copies[i].children[--child] =
+                    plain_schema(avitoi_schema_child(schema, (unsigned)k));
 #if AVITO_WITH_SHORTCUTS
                 field->child = copies[i].children[child];
 #endif
-                child++;
             }
         }
     }
