@@ -519,7 +519,7 @@
  *     the same by the formula                                     8640   8416
  *     the same with AVITO_MESSAGE_BARE                             296    200
  *     send_message(), answer of that size kept                    4376   4248
- *     parse_webhook(), that message                               9360   8896
+ *     parse_webhook(), that message                               9352   8888
  *
  * ======================================================================= *
  * >>6 YOUR OWN TRANSPORT
@@ -1782,11 +1782,10 @@ struct avitoi_endpoint;
 typedef int avitoi_call_result; /* of a call: its result, AVITO_AGAIN, or AVITOI_CALL_MOVED */
 
 /* Where an answer is decoded to: two stacks that grow towards each other in one arena, or, for
- * tokens and small replies, in two pieces of memory. */
+ * tokens, in two pieces of memory. */
 struct avitoi_arena_ends {
     char *low_base, *high_end;
     size_t low_cap;
-    bool apart;       /* the stacks are in two pieces of memory */
     size_t low, high; /* bytes taken, also those that would have been if there were room */
     size_t peak;      /* most of both at once; list: of the current element */
 };
@@ -1807,6 +1806,9 @@ struct avitoi_json_frame {
 
 /* The response head reader. */
 struct avitoi_head {
+    uint8_t state, header, word_len; /* small members first, as below */
+    bool has_length, chunked, close, persistent, exhausted, http10;
+    uint16_t status;
     /* Reads what only the rate needs; NULL: not linked. */
     void (*more)(struct avitoi_head *h, avito_str value);
     size_t length;
@@ -1814,9 +1816,6 @@ struct avitoi_head {
     uint32_t bytes;
     uint32_t retry_after_s;
     uint32_t rate_limit;       /* requests per minute */
-    uint16_t status;
-    uint8_t state, header, word_len;
-    bool has_length, chunked, close, persistent, exhausted, http10;
 };
 
 /* The JSON machine: a strict reader that can stop at any byte. */
@@ -1897,9 +1896,9 @@ typedef struct avito_client {
         uint8_t state;
         bool connected, connecting;
         bool filled;                  /* the last read left something, or may have */
-        bool inside : 1;              /* one of its functions is at work: who calls comes from a hook */
-        bool cancel_asked : 1;        /* by a hook: done when it has returned; ... */
-        bool close_asked : 1;         /* ... and so is this */
+        bool inside;                  /* one of its functions is at work: who calls comes from a hook */
+        bool cancel_asked;            /* by a hook: done when it has returned; ... */
+        bool close_asked;             /* ... and so is this */
         /* Of one call, from here to json: it begins with zeros. */
         bool probe;                   /* look at the kept connection before using it */
         uint8_t tries;
@@ -1915,10 +1914,10 @@ typedef struct avito_client {
         bool covered : 1;             /* all since the baseline was seen, and none of it may be ours */
         bool reached : 1;             /* a row as old as the baseline was seen */
         bool same_second : 1;         /* what may be ours is as old as the baseline */
-        bool settling : 1;            /* a send that cannot tell is being confirmed */
-        bool eager : 1;               /* there is more to do at once */
-        bool retried : 1;             /* a refused token was replaced once */
-        bool quoted : 1;              /* the error's text is the server's */
+        bool settling;                /* a send that cannot tell is being confirmed */
+        bool eager;                   /* there is more to do at once */
+        bool retried;                 /* a refused token was replaced once */
+        bool quoted;                  /* the error's text is the server's */
         uint8_t limit;                /* list: rows asked for */
         uint8_t refusals;             /* of the account when the call began to wait */
         avito_outcome verdict;        /* of the send that is being confirmed */
@@ -1938,15 +1937,14 @@ typedef struct avito_client {
         uint32_t total_left_ms;
         avito_arena *arena;
         uint32_t sent;                /* bytes of the request that the transport took */
-        uint32_t total;               /* bytes of the request in all */
         uint32_t raw_len;             /* of a refusal's body, in error_body; of a model's, in the window */
         uint32_t epoch;               /* of the token used */
         uint32_t look_ms;             /* when so much of it is left, the wire is looked at */
         uint32_t wire;                /* moved() at the last look */
+        uint32_t date;                /* of the answer, in unix seconds; 0: not given */
         const char *access;           /* the token of this request */
         avitoi_call_result (*judge)(struct avito_client *c, int rc); /* reading back: a row, or the end */
         const void *owner;            /* the inbox whose call this is, between its own calls */
-        uint32_t date;                /* of the answer, in unix seconds; 0: not given */
         size_t cut_at;                /* bytes of a text to keep; DRAIN: bytes that may still be read */
         struct avitoi_body body;
         struct avitoi_client_args args;
@@ -1954,6 +1952,7 @@ typedef struct avito_client {
         const avito_sent_query *baseline; /* of the lane: of settle */
         uint32_t last_ms;             /* clock at the last look */
         uint32_t moved_ms;            /* clock when the connection last brought something */
+        uint32_t total;               /* bytes of the request in all */
     } priv;
     avito_client_options o;
     avito_error error;
@@ -2511,17 +2510,13 @@ AVITO_API void avito_arena_reset(avito_arena *arena)
 
 /* ---- memory ---- */
 
-static void avitoi_arena_share(struct avitoi_arena_ends *mem, avito_arena *arena)
+/* The stacks share `cap` bytes from `base` on, which is aligned. */
+static void avitoi_arena_share(struct avitoi_arena_ends *mem, char *base, size_t cap)
 {
     memset(mem, 0, sizeof *mem);
-    mem->low_base = arena->base + arena->used;
-    mem->low_cap = (arena->cap - arena->used) & ~(size_t)(AVITOI_ARENA_ALIGN - 1u);
-    mem->high_end = mem->low_base + mem->low_cap;
-}
-
-static bool avitoi_arena_is_shared(const struct avitoi_arena_ends *mem)
-{
-    return !mem->apart;
+    mem->low_base = base;
+    mem->low_cap = cap & ~(size_t)(AVITOI_ARENA_ALIGN - 1u);
+    mem->high_end = base + mem->low_cap;
 }
 
 /* ======================================================================= *
@@ -3426,7 +3421,7 @@ enum {
     AVITOI_JSON_AT_ESCAPE,
     AVITOI_JSON_AT_HEX,
     AVITOI_JSON_AT_LITERAL,
-    AVITOI_JSON_AT_MINUS,
+    AVITOI_JSON_AT_MINUS, /* in a number, from here to DONE */
     AVITOI_JSON_AT_ZERO,
     AVITOI_JSON_AT_INT,
     AVITOI_JSON_AT_POINT,
@@ -3468,7 +3463,7 @@ static inline bool avitoi_json_fits(struct avitoi_json *j)
     if (sum > mem->peak) {
         mem->peak = sum;
     }
-    if ((avitoi_arena_is_shared(mem) ? sum : mem->low) > mem->low_cap) { /* apart: a token has no lists */
+    if (sum > mem->low_cap) {
         j->measuring = true;
     }
     return !j->measuring;
@@ -3852,7 +3847,7 @@ static bool avitoi_json_is_word(const struct avitoi_json *j)
 /* Where the low end ends. */
 static size_t avitoi_json_limit(const struct avitoi_json *j)
 {
-    return j->mem.low_cap - (avitoi_arena_is_shared(&j->mem) ? j->mem.high : 0u);
+    return j->mem.low_cap - j->mem.high;
 }
 
 /* Where the bytes of a string go: a key, or a number as text, into j->word; what is kept to the low end,
@@ -4516,6 +4511,7 @@ static avitoi_json_result avitoi_json_begin_container(struct avitoi_json *j, cha
 }
 
 /* At the first byte of a value. As much of it as is there is read at once. */
+AVITOI_APART_IF_SMALL
 static avitoi_json_result avitoi_json_begin_value(struct avitoi_json *j, const char **p, const char *end)
 {
     const char c = **p;
@@ -4600,25 +4596,30 @@ static avitoi_json_result avitoi_json_number_ends(struct avitoi_json *j)
  * only checked. */
 static avitoi_json_result avitoi_json_number_bytes(struct avitoi_json *j, const char **p, const char *end)
 {
-    for (; *p < end; *p += 1) {
+    const char *at = *p;
+    int rc = AVITO_AGAIN;
+    for (; at < end; at++) {
         unsigned next = j->state;
-        if (next != AVITOI_JSON_AT_INT || **p < '0' || **p > '9') {
-            next = avitoi_json_number_next(next, **p);
+        if (next != AVITOI_JSON_AT_INT || !avitoi_number_is_digit(*at)) {
+            next = avitoi_json_number_next(next, *at);
         }
         if (next == AVITOI_JSON_AT_AFTER) {
-            return avitoi_json_number_ends(j);
+            rc = avitoi_json_number_ends(j);
+            break;
         }
         if (next == AVITOI_JSON_AT_BROKEN) {
-            return AVITO_ERR_JSON;
+            rc = AVITO_ERR_JSON;
+            break;
         }
         j->state = (uint8_t)next;
         if (j->word_len < (next == AVITOI_JSON_AT_FRACTION && j->kind == AVITOI_SCHEMA_E7
                                ? AVITOI_NUMBER_FRACTION_MAX
                                : sizeof j->word)) {
-            j->word[j->word_len++] = **p;
+            j->word[j->word_len++] = *at;
         }
     }
-    return AVITO_AGAIN;
+    *p = at;
+    return rc;
 }
 
 static avitoi_json_result avitoi_json_literal(struct avitoi_json *j, char c)
@@ -4754,16 +4755,6 @@ static avitoi_json_result avitoi_json_feed(struct avitoi_json *j, const char *da
                 p++;
                 rc = avitoi_json_literal(j, c);
                 break;
-            case AVITOI_JSON_AT_MINUS:
-            case AVITOI_JSON_AT_ZERO:
-            case AVITOI_JSON_AT_INT:
-            case AVITOI_JSON_AT_POINT:
-            case AVITOI_JSON_AT_FRACTION:
-            case AVITOI_JSON_AT_EXP:
-            case AVITOI_JSON_AT_EXP_SIGN:
-            case AVITOI_JSON_AT_EXP_DIGITS:
-                rc = avitoi_json_number_bytes(j, &p, end);
-                break;
             case AVITOI_JSON_AT_KEY:
             case AVITOI_JSON_AT_KEY_OR_END:
                 rc = avitoi_json_at_key(j, &p, end);
@@ -4779,8 +4770,12 @@ static avitoi_json_result avitoi_json_feed(struct avitoi_json *j, const char *da
             case AVITOI_JSON_AT_AFTER:
                 rc = avitoi_json_at_end(j, &p, end);
                 break;
-            default: /* after the end, or broken */
-                p++;
+            default:
+                if (j->state < AVITOI_JSON_AT_DONE) {
+                    rc = avitoi_json_number_bytes(j, &p, end);
+                    break;
+                }
+                p++; /* after the end, or broken */
                 rc = avitoi_json_blank(c);
                 break;
         }
@@ -4862,6 +4857,11 @@ static void avitoi_write_text(struct avitoi_writer *w, const char *text)
     avitoi_write(w, text, strlen(text));
 }
 
+static void avitoi_write_char(struct avitoi_writer *w, char c)
+{
+    avitoi_write(w, &c, 1);
+}
+
 static void avitoi_write_int(struct avitoi_writer *w, int64_t value)
 {
     char digits[21];
@@ -4875,8 +4875,8 @@ static void avitoi_write_int(struct avitoi_writer *w, int64_t value)
 static void avitoi_write_hex(struct avitoi_writer *w, uint8_t byte)
 {
     static const char hex[] = "0123456789ABCDEF";
-    avitoi_write(w, &hex[byte >> 4], 1);
-    avitoi_write(w, &hex[byte & 15u], 1);
+    avitoi_write_char(w, hex[byte >> 4]);
+    avitoi_write_char(w, hex[byte & 15u]);
 }
 
 /* As one segment of a path, or one value of a query or form (RFC 3986: all but unreserved). */
@@ -4887,9 +4887,9 @@ static void avitoi_write_percent(struct avitoi_writer *w, const char *text)
         const uint8_t lower = (uint8_t)(c | 0x20u);
         if ((lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') ||
             memchr("-._~", c, 4) != NULL) {
-            avitoi_write(w, text, 1);
+            avitoi_write_char(w, *text);
         } else {
-            avitoi_write(w, "%", 1);
+            avitoi_write_char(w, '%');
             avitoi_write_hex(w, c);
         }
     }
@@ -4899,7 +4899,7 @@ static void avitoi_write_percent(struct avitoi_writer *w, const char *text)
 static AVITOI_INLINE void avitoi_write_json(struct avitoi_writer *w, avito_str s)
 {
     const char *p = s.ptr, *const end = p + s.len;
-    avitoi_write(w, "\"", 1);
+    avitoi_write_char(w, '"');
     while (p < end) {
         const char *run = p;
         while (p < end && avitoi_text_byte(*p) >= ' ' && *p != '"' && *p != '\\') {
@@ -4907,14 +4907,14 @@ static AVITOI_INLINE void avitoi_write_json(struct avitoi_writer *w, avito_str s
         }
         avitoi_write(w, run, (size_t)(p - run));
         if (p < end && avitoi_text_byte(*p) >= ' ') {
-            avitoi_write(w, "\\", 1);
-            avitoi_write(w, p++, 1);
+            avitoi_write_char(w, '\\');
+            avitoi_write_char(w, *p++);
         } else if (p < end) {
             avitoi_write(w, "\\u00", 4);
             avitoi_write_hex(w, avitoi_text_byte(*p++));
         }
     }
-    avitoi_write(w, "\"", 1);
+    avitoi_write_char(w, '"');
 }
 
 /* The bytes of an upload. Its source is asked only for those that are to be written now. */
@@ -5027,9 +5027,9 @@ static const struct avitoi_endpoint_special avitoi_endpoint_upload_special = {
 /* Writes ?name= the first time and &name= from then on. */
 static void avitoi_endpoint_query_name(struct avitoi_writer *w, char *mark, const char *name)
 {
-    avitoi_write(w, mark, 1);
+    avitoi_write_char(w, *mark);
     avitoi_write_text(w, name);
-    avitoi_write(w, "=", 1);
+    avitoi_write_char(w, '=');
     *mark = '&';
 }
 
@@ -5056,7 +5056,7 @@ static void avitoi_endpoint_query_chats(struct avitoi_writer *w, const avito_cli
         if (i == 0 || args->as.chats.repeat_item_ids) {
             avitoi_endpoint_query_name(w, &mark, "item_ids");
         } else {
-            avitoi_write(w, ",", 1);
+            avitoi_write_char(w, ',');
         }
         avitoi_write_int(w, args->as.chats.item_ids[i]);
     }
@@ -5115,7 +5115,7 @@ static void avitoi_endpoint_write_users(struct avitoi_writer *w, const avito_cli
         if (users[i].item_id != 0) {
             avitoi_write_text(w, "\"item_id\":");
             avitoi_write_int(w, users[i].item_id);
-            avitoi_write(w, ",", 1);
+            avitoi_write_char(w, ',');
         }
         avitoi_write_text(w, "\"reason_id\":");
         avitoi_write_int(w, (int64_t)users[i].reason);
@@ -5221,12 +5221,12 @@ AVITOI_ENDPOINT(add_to_blacklist, "%m2%u/blacklist",
 /* The host, as a URL has it. */
 static void avitoi_request_host(struct avitoi_writer *w, const avito_account *a)
 {
-    const bool v6 = strchr(a->o.host, ':') != NULL;
-    avitoi_write_text(w, v6 ? "[" : "");
+    const size_t brackets = strchr(a->o.host, ':') != NULL ? 1u : 0u; /* of IPv6 */
+    avitoi_write(w, "[", brackets);
     avitoi_write_text(w, a->o.host);
-    avitoi_write_text(w, v6 ? "]" : "");
+    avitoi_write(w, "]", brackets);
     if (a->o.port != 443) {
-        avitoi_write_text(w, ":");
+        avitoi_write_char(w, ':');
         avitoi_write_int(w, a->o.port);
     }
 }
@@ -5543,12 +5543,13 @@ static bool avitoi_head_gathers(const struct avitoi_head *h)
     return h->header != AVITOI_HEAD_FIELD_NONE && h->header != AVITOI_HEAD_FIELD_OTHER;
 }
 
-static void avitoi_head_gather(struct avitoi_head *h, char *word, char c)
+/* Keeps a byte in lower case. A length beyond AVITOI_JSON_WORD says that there were more. */
+AVITOI_APART_IF_SMALL static void avitoi_head_gather(struct avitoi_head *h, char *word, char c)
 {
     if (h->word_len < AVITOI_JSON_WORD) {
         word[h->word_len] = avitoi_text_lower(c);
     }
-    h->word_len = (uint8_t)(h->word_len + (h->word_len < 255u ? 1u : 0u));
+    h->word_len = (uint8_t)(h->word_len + (h->word_len <= AVITOI_JSON_WORD ? 1u : 0u));
 }
 
 static int avitoi_head_length(struct avitoi_head *h, avito_str value)
@@ -5588,8 +5589,12 @@ static int avitoi_head_value(struct avitoi_head *h, avito_str value, bool whole)
             h->chunked = true;
             return AVITO_AGAIN;
         case AVITOI_HEAD_FIELD_CONNECTION:
-            h->close = h->close || !whole || avitoi_text_list_has(value, "close");
-            h->persistent = h->persistent || avitoi_text_list_has(value, "keep-alive");
+            if (!whole || avitoi_text_list_has(value, "close")) {
+                h->close = true;
+            }
+            if (avitoi_text_list_has(value, "keep-alive")) {
+                h->persistent = true;
+            }
             return AVITO_AGAIN;
         case AVITOI_HEAD_FIELD_RETRY_AFTER:
             h->retry_after_s = avitoi_head_count(value);
@@ -5765,9 +5770,12 @@ static bool avitoi_account_is_host(const char *host)
     return colon == NULL || strchr(colon + 1, ':') != NULL;
 }
 
-/* An option whose part is not linked. */
+/* An option whose part is not linked. Without AVITO_TINY every part is. */
 static int avitoi_account_parts(const avito_account_options *o)
 {
+    if (!AVITO_TINY) {
+        return AVITO_OK;
+    }
     if (o->priv.store == NULL && (o->load_token != NULL || o->save_token != NULL)) {
         return AVITO_ERR_OPTION_TOKEN_STORE;
     }
@@ -5778,24 +5786,23 @@ static int avitoi_account_parts(const avito_account_options *o)
 }
 
 /* One lane has no use for two copies of the token. */
-static bool avitoi_account_one_copy(const avito_account *a)
+static bool avitoi_account_one_copy(const avito_account_options *o)
 {
-    return AVITO_TINY && a->o.priv.lanes == NULL;
+    return AVITO_TINY && o->priv.lanes == NULL;
 }
 
 /* The first option at fault. */
-static int avitoi_account_check(const avito_account *a)
+static int avitoi_account_check(const avito_account_options *o)
 {
-    const avito_account_options *o = &a->o;
     if (!avitoi_text_is_word(o->client_id) || !avitoi_text_is_word(o->client_secret)) {
         return AVITO_ERR_OPTION_CREDENTIALS;
     }
     if (o->tokens == NULL ||
         o->tokens_cap <
-            (avitoi_account_one_copy(a) ? AVITO_TOKENS_SIZE_ONE_LANE(1) : AVITO_TOKENS_SIZE(1))) {
+            (avitoi_account_one_copy(o) ? AVITO_TOKENS_SIZE_ONE_LANE(1) : AVITO_TOKENS_SIZE(1))) {
         return AVITO_ERR_OPTION_TOKENS;
     }
-    if (!avitoi_account_is_host(o->host)) {
+    if (o->host != NULL && !avitoi_account_is_host(o->host)) {
         return AVITO_ERR_OPTION_HOST;
     }
     if ((o->lock == NULL) != (o->unlock == NULL)) {
@@ -5811,23 +5818,23 @@ AVITO_API int avito_account_init(avito_account *account, const avito_account_opt
         return AVITO_ERR_ARGUMENT;
     }
     memset(account, 0, sizeof *account);
+    rc = avitoi_account_check(options);
+    if (rc != AVITO_OK) { /* it is not initialised: no lane can begin on it */
+        return rc;
+    }
     account->o = *options;
-    if (account->o.host == NULL) {
+    if (options->host == NULL) {
         account->o.host = "api.avito.ru";
     }
-    account->o.port = (uint16_t)(account->o.port != 0 ? account->o.port : 443);
-    account->o.renew_before_s = account->o.renew_before_s != 0 ? account->o.renew_before_s : 300u;
+    account->o.port = (uint16_t)(options->port != 0 ? options->port : 443);
+    account->o.renew_before_s = avitoi_number_or(options->renew_before_s, 300);
 #if !AVITO_TINY
     avito_enable_token_store(&account->o);
     avito_enable_diagnostics(&account->o);
     avito_enable_lanes(&account->o);
     account->priv.renewal = &avitoi_endpoint_refresh_token;
 #endif
-    rc = avitoi_account_check(account);
-    if (rc != AVITO_OK) { /* as if it had never been initialised: no lane can begin on it */
-        memset(account, 0, sizeof *account);
-    }
-    return rc;
+    return AVITO_OK;
 }
 
 static bool avitoi_account_flag(const avito_account *a, bool doubt)
@@ -6033,20 +6040,16 @@ static void avitoi_call_drop(avito_client *c, int code)
 
 /* ---- the error of a lane ---- */
 
+AVITOI_ASSERT(errors_of_statuses, AVITO_ERR_BAD_REQUEST - AVITO_ERR_RATE == 7);
+
 /* The error of a status that is no success. */
 static int avitoi_error_of_status(unsigned status)
 {
-    static const struct {
-        uint16_t status;
-        int16_t code;
-    } known[] = {{400, AVITO_ERR_BAD_REQUEST}, {401, AVITO_ERR_UNAUTHORIZED},
-                 {402, AVITO_ERR_PAYMENT},     {403, AVITO_ERR_FORBIDDEN},
-                 {404, AVITO_ERR_NOT_FOUND},   {409, AVITO_ERR_CONFLICT},
-                 {413, AVITO_ERR_TOO_LARGE},   {429, AVITO_ERR_RATE}};
+    static const uint8_t known[] = {0, 1, 2, 3, 4, 9, 13, 29}; /* beyond 400, in the order of the errors */
     size_t i;
     for (i = 0; i < AVITOI_COUNT(known); i++) {
-        if (known[i].status == status) {
-            return known[i].code;
+        if (400u + known[i] == status) {
+            return AVITO_ERR_BAD_REQUEST - (int)i;
         }
     }
     return status >= 500         ? AVITO_ERR_SERVER
@@ -6178,13 +6181,16 @@ static void avitoi_error_hide_secrets(avito_client *c)
  * what goes over the wire next, and a token. May not touch the connection.
  */
 
+/* Bytes that the root of a token's answer takes at the high end. */
+#define AVITOI_TOKEN_ROOT avitoi_arena_align(sizeof(struct avitoi_schema_token_answer))
+
 /* Where a new token goes: the half of the token buffer that is not in use. A single lane with no refresh token
  * does not need the old token any more: the new one is read over it. */
 static char *avitoi_token_room(avito_account *a, size_t *cap)
 {
     char *tokens = (char *)a->o.tokens;
     *cap = a->o.tokens_cap / 2u;
-    if (avitoi_account_one_copy(a) && a->priv.refresh == NULL) {
+    if (avitoi_account_one_copy(&a->o) && a->priv.refresh == NULL) {
         *cap = a->o.tokens_cap;
         a->priv.half = true;
         a->priv.lifetime_s = 0;
@@ -6498,7 +6504,7 @@ static avitoi_call_result avitoi_token_goes_on(avito_client *c)
     const struct avitoi_arena_ends *mem = &c->priv.json.mem;
     avito_str *refresh = &answer->token.refresh_token;
     char *at = mem->low_base + mem->low;
-    size_t room = mem->low_cap - mem->low;
+    size_t room = mem->low_cap - AVITOI_TOKEN_ROOT - mem->low;
     if (refresh->ptr == NULL) {
         *refresh = avitoi_text_of(c->account->priv.refresh);
         if (!avitoi_token_copy(refresh, &at, &room)) {
@@ -6512,15 +6518,14 @@ static avitoi_call_result avitoi_token_goes_on(avito_client *c)
 AVITOI_APART static avitoi_call_result avitoi_token_received(avito_client *c)
 {
     avito_account *a = c->account;
-    const struct avitoi_schema_token_answer *answer =
-        (const struct avitoi_schema_token_answer *)c->priv.json.out;
-    avito_token token;
+    struct avitoi_schema_token_answer *answer = (struct avitoi_schema_token_answer *)c->priv.json.out;
+    avito_token *token = &answer->token;
     int rc = AVITO_OK;
-    if (answer->token.access_token.len == 0) {
+    if (token->access_token.len == 0) {
         avitoi_error_quote(c, answer->error);
         return avitoi_token_denied(c);
     }
-    if (!avitoi_token_is_legal(answer->token.access_token)) {
+    if (!avitoi_token_is_legal(token->access_token)) {
         avitoi_error_set_key(c, avitoi_schema_token.keys);
         return AVITO_ERR_MODEL;
     }
@@ -6530,18 +6535,17 @@ AVITOI_APART static avitoi_call_result avitoi_token_received(avito_client *c)
     if (rc != AVITO_OK) {
         return rc;
     }
-    token = answer->token;
     if (c->priv.json.was_cut) { /* its length is not known, and no call needs it */
-        memset(&token.scope, 0, sizeof token.scope);
+        memset(&token->scope, 0, sizeof token->scope);
     }
     avitoi_account_lock(a);
-    avitoi_token_use(a, &token,
-                     token.expires_in > 0 ? avitoi_token_lifetime(token.expires_in) : AVITOI_TOKEN_LIFE_S,
+    avitoi_token_use(a, token,
+                     token->expires_in > 0 ? avitoi_token_lifetime(token->expires_in) : AVITOI_TOKEN_LIFE_S,
                      false);
     a->priv.unsaved = true;
     c->priv.written = false; /* nothing of the request is in doubt */
     avitoi_account_unlock(a);
-    rc = avitoi_token_save(c, &token);
+    rc = avitoi_token_save(c, token);
     if (rc < 0) {
         return rc;
     }
@@ -6551,7 +6555,7 @@ AVITOI_APART static avitoi_call_result avitoi_token_received(avito_client *c)
         return avitoi_call_repeat(c, 0);
     }
     if (c->priv.out != NULL) {
-        memcpy(c->priv.out, &token, sizeof token);
+        memcpy(c->priv.out, token, sizeof *token);
     }
     return AVITO_OK;
 }
@@ -6582,25 +6586,38 @@ static void avitoi_answer_note_peak(avito_client *c)
     }
 }
 
+/* A reply is decoded into the error's text and code, in memory that nobody else uses now. */
+static void avitoi_answer_use_reply(struct avitoi_json *j, char *base, size_t cap)
+{
+    avitoi_json_begin(j, &avitoi_schema_reply.schema, NULL);
+    avitoi_arena_share(&j->mem, base, cap);
+    j->cut_at = AVITO_ERROR_TEXT_CAP - 1u;
+}
+
+/* The arena is too small: what would have done? */
+AVITOI_APART_IF_SMALL static void avitoi_answer_note_needed(avito_client *c)
+{
+    c->error.needed = avitoi_arena_needed(c->priv.arena->used + c->priv.json.mem.peak);
+}
+
 /* Small answers are decoded in the tail of the window; a token's strings go to their final place. */
 static void avitoi_answer_use_scratch(avito_client *c, bool token)
 {
     struct avitoi_json *j = &c->priv.json;
-    struct avitoi_arena_ends *mem = &j->mem;
-    avito_arena tail = avito_arena_of((char *)c->o.window + c->o.window_cap - AVITOI_ANSWER_SCRATCH,
-                                      AVITOI_ANSWER_SCRATCH);
+    char *tail = (char *)c->o.window + c->o.window_cap - AVITOI_ANSWER_SCRATCH;
+    const size_t skew = (0u - (size_t)(uintptr_t)tail) & (AVITOI_ARENA_ALIGN - 1u);
     if (c->priv.collect) {
         c->priv.page = 0; /* the reader's state of the pages before is gone: begin again */
     }
-    avitoi_json_begin(j, token ? &avitoi_schema_token.schema : &avitoi_schema_reply.schema, NULL);
-    avitoi_arena_share(mem, &tail);
+    tail += skew;
+    avitoi_answer_use_reply(j, tail, AVITOI_ANSWER_SCRATCH - skew);
     if (token) {
-        j->out = tail.base; /* the root, at the high end, is moved there when it is complete */
+        j->top->schema = &avitoi_schema_token.schema;
+        j->lenient = false;
+        j->out = tail; /* the root, at the high end, is moved there when it is complete */
         j->cut_at = AVITOI_TOKEN_SCOPE_MAX;
-        mem->apart = true;
-        mem->low_base = avitoi_token_room(c->account, &mem->low_cap);
-    } else {
-        j->cut_at = AVITO_ERROR_TEXT_CAP - 1u;
+        j->mem.low_base = avitoi_token_room(c->account, &j->mem.low_cap);
+        j->mem.low_cap += AVITOI_TOKEN_ROOT; /* which is elsewhere */
     }
 }
 
@@ -6609,7 +6626,8 @@ static void avitoi_answer_use_arena(avito_client *c)
 {
     struct avitoi_json *j = &c->priv.json;
     avitoi_json_begin(j, c->priv.call->answer, c->priv.collect ? NULL : c->priv.out);
-    avitoi_arena_share(&j->mem, c->priv.arena);
+    avitoi_arena_share(&j->mem, c->priv.arena->base + c->priv.arena->used,
+                       c->priv.arena->cap - c->priv.arena->used);
     j->want = (uint16_t)(c->priv.want | AVITOI_SCHEMA_ALWAYS);
     j->cut_at = c->priv.cut_at;
     j->from_service = c->priv.from_service;
@@ -6789,13 +6807,18 @@ static int64_t avitoi_answer_reply_code(const struct avitoi_schema_reply *reply)
     return reply->code;
 }
 
+/* What stands for a reply that says nothing, and for a query of which nothing is set. */
+static const union {
+    struct avitoi_schema_reply reply;
+    avito_chats_query chats;
+    avito_messages_query messages;
+} avitoi_answer_nothing = AVITOI_ZERO;
+
 /* Text and code of a reply into the error. */
 static const struct avitoi_schema_reply *avitoi_answer_read_reply(avito_client *c)
 {
-    static const struct avitoi_schema_reply empty = {{NULL, 0}, false,     false, 0,
-                                                     {NULL, 0}, {NULL, 0}, NULL,  NULL};
     struct avitoi_json *j = &c->priv.json;
-    const struct avitoi_schema_reply *reply = &empty;
+    const struct avitoi_schema_reply *reply = &avitoi_answer_nothing.reply;
     avito_str text;
     if (j->state == AVITOI_JSON_AT_DONE && !j->measuring && j->out != NULL) {
         reply = (const struct avitoi_schema_reply *)j->out;
@@ -6899,20 +6922,18 @@ static avitoi_call_result avitoi_answer_confirms(avito_client *c, int rc)
 static avitoi_call_result avitoi_answer_is_other(avito_client *c)
 {
     struct avitoi_json *j = &c->priv.json;
-    avito_arena rest = *c->priv.arena;
+    const avito_arena *arena = c->priv.arena;
+    const size_t used = arena->used + (j->list != NULL ? j->list->given : 0u);
     const struct avitoi_schema_reply *reply;
-    size_t used;
+    size_t read;
     avitoi_error_set_key(c, j->culprit != NULL ? j->culprit : avitoi_schema_keys(c->priv.call->answer));
     if (c->priv.raw_len == AVITOI_ANSWER_LOST) {
         return AVITO_ERR_MODEL;
     }
-    rest.used += j->list != NULL ? j->list->given : 0u;
     c->priv.page =
         c->priv.collect ? (uint16_t)0 : c->priv.page; /* its rows are gone: begin again */
-    avitoi_json_begin(j, &avitoi_schema_reply.schema, NULL);
-    avitoi_arena_share(&j->mem, &rest);
-    j->cut_at = AVITO_ERROR_TEXT_CAP - 1u;
-    (void)avitoi_json_feed(j, (const char *)c->o.window, c->priv.raw_len, &used);
+    avitoi_answer_use_reply(j, arena->base + used, arena->cap - used);
+    (void)avitoi_json_feed(j, (const char *)c->o.window, c->priv.raw_len, &read);
     reply = avitoi_answer_read_reply(c);
     if (reply->ok && (c->priv.call->flags & AVITOI_ENDPOINT_OK) != 0) {
         j->list_depth = 1; /* the list counts as come */
@@ -6959,7 +6980,7 @@ static avitoi_call_result avitoi_answer_models(avito_client *c, int rc)
         rc = avitoi_answer_is_other(c);
     }
     if (rc == AVITO_ERR_ARENA) {
-        c->error.needed = avitoi_arena_needed(c->priv.arena->used + c->priv.json.mem.peak);
+        avitoi_answer_note_needed(c);
     }
     return rc;
 }
@@ -7356,7 +7377,7 @@ static avitoi_call_result avitoi_exchange_on_body(avito_client *c)
  */
 
 /* Runs the handler of the present state. */
-static avitoi_call_result avitoi_machine_handle(avito_client *c)
+AVITOI_APART_IF_SMALL static avitoi_call_result avitoi_machine_handle(avito_client *c)
 {
     switch ((int)c->priv.state) {
         case AVITOI_CALL_ACCOUNT:
@@ -7450,8 +7471,7 @@ static int avitoi_machine_finish(avito_client *c, int code)
     avitoi_token_resign(c);
     avitoi_call_trace(c, AVITOI_CALL_TRACE_DONE + (code < 0 ? 1u : 0u));
     if (arena != NULL) {
-        if (avitoi_arena_is_shared(&c->priv.json.mem) &&
-            c->priv.json.mem.low_base == arena->base + arena->used) {
+        if (c->priv.json.mem.low_base == arena->base + arena->used) {
             avitoi_answer_note_peak(c);
             /* An element that did not fit was only counted. */
             arena->used += (code == AVITO_OK && !c->priv.json.measuring)
@@ -7512,6 +7532,15 @@ static void avitoi_machine_close_lane(avito_client *c)
     }
 }
 
+/* May a function of the lane begin? */
+AVITOI_APART_IF_SMALL static int avitoi_machine_enter(const avito_client *c)
+{
+    if (!avitoi_machine_is_ready(c)) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    return c->priv.inside ? AVITO_ERR_BUSY : AVITO_OK;
+}
+
 static int avitoi_machine_leave(avito_client *c, int rc)
 {
     if (c->priv.cancel_asked && c->priv.call != NULL) {
@@ -7565,11 +7594,9 @@ static int avitoi_machine_advance(avito_client *c, int rc)
 
 AVITO_API int avito_step(avito_client *client)
 {
-    if (!avitoi_machine_is_ready(client)) {
-        return AVITO_ERR_ARGUMENT;
-    }
-    if (client->priv.inside) {
-        return AVITO_ERR_BUSY;
+    const int rc = avitoi_machine_enter(client);
+    if (rc != AVITO_OK) {
+        return rc;
     }
     if (client->priv.call == NULL || client->priv.state == AVITOI_CALL_ROW ||
         client->priv.owner != NULL) {
@@ -7692,9 +7719,8 @@ AVITO_API const avito_error *avito_last_error(const avito_client *client)
  */
 
 /* An account whose lanes are not enabled serves the first one, until that is closed. */
-static int avitoi_client_join_account(avito_client *c)
+AVITOI_APART_IF_SMALL static int avitoi_client_join_account(avito_client *c, avito_account *a)
 {
-    avito_account *a = c->account;
     if (a->o.priv.lanes == NULL) {
         if (a->priv.renewer != NULL && a->priv.renewer != c) {
             return AVITO_ERR_OPTION_LANES;
@@ -7710,10 +7736,13 @@ AVITO_API avito_client_options avito_client_options_default(void)
     return options;
 }
 
-/* An option whose part is not linked. */
+/* An option whose part is not linked. Without AVITO_TINY every part is. */
 static int avitoi_client_parts(const avito_account *a, const avito_client_options *o)
 {
     const struct avitoi_call_retries *tries = o->priv.tries;
+    if (!AVITO_TINY) {
+        return AVITO_OK;
+    }
     if ((a->o.requests_per_minute > 0 && tries == NULL) ||
         (o->retries > 0 && (tries == NULL || tries->again == NULL))) { /* an inbox brings the rate alone */
         return AVITO_ERR_OPTION_RETRIES;
@@ -7742,15 +7771,21 @@ static int avitoi_client_check(const avito_account *a, const avito_client_option
 AVITO_API int avito_client_init(avito_client *client, avito_account *account,
                                 const avito_client_options *options)
 {
-    int rc;
-    if (client == NULL || account == NULL || options == NULL || account->o.clock_ms == NULL) {
-        if (client != NULL) {
-            memset(client, 0, sizeof *client);
-            client->error.code = AVITO_ERR_ARGUMENT;
-        }
-        return AVITO_ERR_ARGUMENT;
+    int rc = AVITO_ERR_ARGUMENT;
+    if (client == NULL) {
+        return rc;
     }
     memset(client, 0, sizeof *client);
+    if (account != NULL && options != NULL && account->o.clock_ms != NULL) {
+        rc = avitoi_client_check(account, options);
+    }
+    if (rc == AVITO_OK) {
+        rc = avitoi_client_join_account(client, account);
+    }
+    client->error.code = rc;
+    if (rc != AVITO_OK) { /* it is not initialised: each function says so */
+        return rc;
+    }
     client->account = account;
     client->o = *options;
     client->o.connect_timeout_ms = avitoi_number_or(options->connect_timeout_ms, 15000);
@@ -7767,13 +7802,7 @@ AVITO_API int avito_client_init(avito_client *client, avito_account *account,
         (void)avito_set_headers(&client->o, NULL, NULL);
     }
 #endif
-    client->error.code = avitoi_client_check(account, &client->o);
-    rc = client->error.code == AVITO_OK ? avitoi_client_join_account(client) : client->error.code;
-    if (rc != AVITO_OK) { /* as if it had never been initialised: each function says so */
-        memset(client, 0, sizeof *client);
-    }
-    client->error.code = rc;
-    return rc;
+    return AVITO_OK;
 }
 
 AVITO_API void avito_client_close(avito_client *client)
@@ -7847,7 +7876,6 @@ static int avitoi_client_refuse(avito_client *c, int rc)
 
 /* One call begins with zeros from priv.probe up to priv.json; what belongs to the lane is outside. */
 #define AVITOI_CLIENT_AT(member) offsetof(avito_client, priv.member)
-#define AVITOI_CLIENT_FLAGS 1u /* bytes of the lane's bits, which have no offset */
 AVITOI_ASSERT(calls_begin_with_zeros,
               AVITOI_CLIENT_AT(probe) < AVITOI_CLIENT_AT(tries) &&
                   AVITOI_CLIENT_AT(tries) < AVITOI_CLIENT_AT(call) &&
@@ -7858,7 +7886,10 @@ AVITOI_ASSERT(lanes_keep_what_is_before,
               AVITOI_CLIENT_AT(state) < AVITOI_CLIENT_AT(connected) &&
                   AVITOI_CLIENT_AT(connected) < AVITOI_CLIENT_AT(connecting) &&
                   AVITOI_CLIENT_AT(connecting) < AVITOI_CLIENT_AT(filled) &&
-                  AVITOI_CLIENT_AT(filled) + sizeof(bool) + AVITOI_CLIENT_FLAGS == AVITOI_CLIENT_AT(probe));
+                  AVITOI_CLIENT_AT(filled) < AVITOI_CLIENT_AT(inside) &&
+                  AVITOI_CLIENT_AT(inside) < AVITOI_CLIENT_AT(cancel_asked) &&
+                  AVITOI_CLIENT_AT(cancel_asked) < AVITOI_CLIENT_AT(close_asked) &&
+                  AVITOI_CLIENT_AT(close_asked) < AVITOI_CLIENT_AT(probe));
 AVITOI_ASSERT(lanes_keep_what_is_behind,
               AVITOI_CLIENT_AT(json) < AVITOI_CLIENT_AT(baseline) &&
                   AVITOI_CLIENT_AT(baseline) < AVITOI_CLIENT_AT(last_ms) &&
@@ -7871,21 +7902,18 @@ static int avitoi_client_prepare(avito_client *c, const struct avitoi_endpoint *
                                  int64_t user_id, const char *chat_id, const char *text)
 {
     const size_t first = AVITOI_CLIENT_AT(probe);
-    int rc = AVITO_OK;
-    if (!avitoi_machine_is_ready(c)) {
-        return AVITO_ERR_ARGUMENT;
+    int rc = avitoi_machine_enter(c);
+    if (rc == AVITO_OK && c->priv.call != NULL) {
+        rc = AVITO_ERR_BUSY;
     }
-    if (c->priv.call != NULL || c->priv.inside) {
-        return AVITO_ERR_BUSY;
+    if (rc == AVITO_OK && avitoi_client_path_has(call->path, 'u') && user_id <= 0) {
+        rc = AVITO_ERR_ARGUMENT;
     }
-    if (avitoi_client_path_has(call->path, 'u') && user_id <= 0) {
-        return AVITO_ERR_ARGUMENT;
-    }
-    if (avitoi_client_path_has(call->path, 'c')) {
+    if (rc == AVITO_OK && avitoi_client_path_has(call->path, 'c')) {
         rc = avitoi_client_check_id(chat_id);
     }
     if (rc == AVITO_OK) {
-        rc = avitoi_client_join_account(c);
+        rc = avitoi_client_join_account(c, c->account);
     }
     if (rc != AVITO_OK) {
         return rc;
@@ -9781,7 +9809,7 @@ static const char *avitoi_fast_run(struct avitoi_json *j, const char *p, const c
 {
     struct avitoi_fast r;
     unsigned at;
-    if (j->measuring || j->lenient || !avitoi_arena_is_shared(&j->mem)) {
+    if (j->measuring || j->lenient || j->mem.high_end != j->mem.low_base + j->mem.low_cap) {
         return p;
     }
     avitoi_fast_load(&r, j, p, end);
@@ -11365,8 +11393,7 @@ static int avitoi_list_page(avito_client *c, int limit, int offset, bool all_pag
 static int avitoi_list_of_chats(avito_client *c, void *out, int64_t user_id,
                                 const avito_chats_query *query, avito_arena *arena)
 {
-    static const avito_chats_query all = {NULL, 0, false, false, 0, 0, 0, false, 0, 0};
-    const avito_chats_query *q = query != NULL ? query : &all;
+    const avito_chats_query *q = query != NULL ? query : &avitoi_answer_nothing.chats;
     struct avitoi_client_args *args;
     int rc = avitoi_client_prepare(c, &avitoi_endpoint_get_chats, user_id, NULL, NULL);
     if (rc == AVITO_OK && (q->chat_types > 7u || (q->item_ids == NULL && q->item_ids_count > 0))) {
@@ -11387,8 +11414,7 @@ static int avitoi_list_of_chats(avito_client *c, void *out, int64_t user_id,
 static int avitoi_list_of_messages(avito_client *c, void *out, int64_t user_id, const char *chat_id,
                                    const avito_messages_query *query, avito_arena *arena)
 {
-    static const avito_messages_query all = {0, 0, false, 0, 0};
-    const avito_messages_query *q = query != NULL ? query : &all;
+    const avito_messages_query *q = query != NULL ? query : &avitoi_answer_nothing.messages;
     int rc = avitoi_client_prepare(c, &avitoi_endpoint_get_messages, user_id, chat_id, NULL);
     if (rc == AVITO_OK) {
         rc = avitoi_list_page(c, q->limit, q->offset, q->all_pages, q->want, q->cut_text_at);
@@ -11503,11 +11529,9 @@ AVITO_API int avito_list_offset(const avito_client *client)
 /* The next element into `out`; on a lane that may not wait also what carries the list on. */
 static int avitoi_list_next(avito_client *c, const struct avitoi_endpoint *call, void *out)
 {
-    if (!avitoi_machine_is_ready(c) || out == NULL) {
-        return AVITO_ERR_ARGUMENT;
-    }
-    if (c->priv.inside) {
-        return AVITO_ERR_BUSY;
+    const int rc = out == NULL ? (int)AVITO_ERR_ARGUMENT : avitoi_machine_enter(c);
+    if (rc != AVITO_OK) {
+        return rc;
     }
     if (!avito_list_open(c) || c->priv.call != call || c->priv.state == AVITOI_CALL_DRAIN) {
         return AVITO_ERR_IDLE;
@@ -11551,14 +11575,9 @@ AVITO_API int avito_next_subscription(avito_client *client, avito_subscription *
 
 AVITO_API int avito_list_end(avito_client *client, size_t drain_max)
 {
-    if (!avitoi_machine_is_ready(client)) {
-        return AVITO_ERR_ARGUMENT;
-    }
-    if (client->priv.inside) {
-        return AVITO_ERR_BUSY;
-    }
-    if (!avito_list_open(client)) {
-        return AVITO_OK;
+    const int rc = avitoi_machine_enter(client);
+    if (rc != AVITO_OK || !avito_list_open(client)) {
+        return rc;
     }
     client->priv.inside = true;
     avitoi_machine_tick(client);
@@ -11596,7 +11615,7 @@ static int avitoi_list_element(avito_client *c, int came)
     c->error.needed = 0;
     c->error.text[0] = '\0';
     if (rc == AVITO_ERR_ARENA) {
-        c->error.needed = avitoi_arena_needed(c->priv.arena->used + j->mem.peak);
+        avitoi_answer_note_needed(c);
         avitoi_error_quote(c, j->id);
     } else if (rc < 0) {
         avitoi_error_set_key(c, j->culprit);
@@ -12623,7 +12642,7 @@ static void avitoi_diagnostics_mask_secrets(avito_client *c)
     size_t i;
     avitoi_account_lock(a);
     if (avitoi_call_token_gone(c) || avitoi_diagnostics_holds_token(c->error.text) ||
-        (avitoi_account_one_copy(a) && a->priv.epoch > 0 && a->priv.access == NULL) ||
+        (avitoi_account_one_copy(&a->o) && a->priv.epoch > 0 && a->priv.access == NULL) ||
         (c->o.error_body_cap > 0 && avitoi_diagnostics_holds_token(c->o.error_body))) {
         avitoi_error_forget_body(c); /* of tokens that are not known yet, or not any more */
     }
@@ -12854,7 +12873,7 @@ static int avitoi_event_read_as(struct avitoi_event_reader *r,
     size_t used = 0;
     int rc;
     avitoi_json_begin(&r->json, schema, out);
-    avitoi_arena_share(&r->json.mem, &r->rest);
+    avitoi_arena_share(&r->json.mem, r->rest.base + r->rest.used, r->rest.cap - r->rest.used);
     r->json.raw = r->raw;
     rc = r->raw != NULL ? r->raw->feed(&r->json, r->body, r->len, &used)
                         : avitoi_json_feed(&r->json, r->body, r->len, &used);
@@ -16188,7 +16207,7 @@ static void avitoi_send_write_file_name(struct avitoi_writer *w, const char *nam
 {
     for (; *name != '\0'; name++) {
         if (avitoi_text_byte(*name) < ' ' || *name == '"' || *name == '\\' || *name == 0x7f) {
-            avitoi_write(w, "%", 1);
+            avitoi_write_char(w, '%');
             avitoi_write_hex(w, avitoi_text_byte(*name));
         } else {
             avitoi_write(w, name, 1);
@@ -21205,7 +21224,7 @@ AVITO_API int avito_store_errno(const avito_store *store)
 static void avitoi_store_line(struct avitoi_writer *w, const char *name, const char *value)
 {
     avitoi_write_text(w, name);
-    avitoi_write(w, " ", 1);
+    avitoi_write_char(w, ' ');
     avitoi_write_text(w, value);
     avitoi_write(w, "\n", 1);
 }
@@ -21213,7 +21232,7 @@ static void avitoi_store_line(struct avitoi_writer *w, const char *name, const c
 static void avitoi_store_number(struct avitoi_writer *w, const char *name, int64_t value)
 {
     avitoi_write_text(w, name);
-    avitoi_write(w, " ", 1);
+    avitoi_write_char(w, ' ');
     avitoi_write_int(w, value);
     avitoi_write(w, "\n", 1);
 }
@@ -21385,7 +21404,7 @@ static void avitoi_store_write_key(struct avitoi_writer *w, const char *key)
         if (plain) {
             avitoi_write(w, key, 1);
         } else {
-            avitoi_write(w, "%", 1);
+            avitoi_write_char(w, '%');
             avitoi_write_hex(w, avitoi_text_byte(*key));
         }
     }

@@ -297,7 +297,7 @@ static void filter_run(const struct filter_job *job, struct filter_result *resul
         r.out = fuzz_memory(job->streams ? avitoi_schema_child(r.schema, 0)->size : r.schema->size);
     }
     avitoi_json_begin(&r.j, r.schema, r.out);
-    avitoi_arena_share(&r.j.mem, &arena);
+    avitoi_arena_share(&r.j.mem, arena.base + arena.used, arena.cap - arena.used);
     r.j.list = job->streams ? &avitoi_json_streams : NULL;
     r.j.cut_at = job->cut_at;
     r.j.want = job->want | AVITOI_SCHEMA_ALWAYS;

@@ -51,7 +51,7 @@ static int check(const char *value, size_t len, size_t piece, size_t alignment)
     memcpy(text + n, value, len);
     text[n + len] = '}';
     avitoi_json_begin(&j, &avitoi_schema_self.schema, &self);
-    avitoi_arena_share(&j.mem, &arena);
+    avitoi_arena_share(&j.mem, arena.base + arena.used, arena.cap - arena.used);
     rc = feed(&j, text, n + len + 1, piece);
     free(text);
     return rc;
@@ -105,7 +105,7 @@ static int read_chat(const char *text, size_t piece, size_t room, avito_chat *ch
     *memory = guard_end(room);
     arena = avito_arena_of(memory->data, room);
     avitoi_json_begin(&j, &avitoi_schema_chat.schema, chat);
-    avitoi_arena_share(&j.mem, &arena);
+    avitoi_arena_share(&j.mem, arena.base + arena.used, arena.cap - arena.used);
     rc = feed(&j, text, strlen(text), piece);
     *needed = avitoi_arena_align(j.mem.peak);
     return rc;
@@ -414,7 +414,7 @@ static void test_nested_reasons(void **state)
                 strcat(text, "}");
             }
             avitoi_json_begin(&j, &avitoi_schema_reply.schema, NULL);
-            avitoi_arena_share(&j.mem, &arena);
+            avitoi_arena_share(&j.mem, arena.base + arena.used, arena.cap - arena.used);
             assert_int_equal(feed(&j, text, strlen(text), piece),
                              depth + 2 <= AVITOI_JSON_LEVELS ? AVITO_OK : AVITO_ERR_JSON_DEPTH);
         }

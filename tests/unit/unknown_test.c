@@ -32,7 +32,7 @@ static int read_chat(const char *text, size_t piece, size_t room, avito_chat *ch
     *memory = guard_end(room);
     arena = avito_arena_of(memory->data, room);
     avitoi_json_begin(&j, &avitoi_schema_chat.schema, chat);
-    avitoi_arena_share(&j.mem, &arena);
+    avitoi_arena_share(&j.mem, arena.base + arena.used, arena.cap - arena.used);
     j.raw = &avitoi_keep_part;
     for (size_t at = 0; at < strlen(text) && rc == AVITO_AGAIN; at += piece) {
         const size_t left = strlen(text) - at;
