@@ -7,23 +7,9 @@ import tempfile
 import threading
 import time
 
+from processes import free_port, wait_for
+
 MOSQUITTO = shutil.which("mosquitto", path=os.environ["PATH"] + ":/usr/sbin")
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def wait_for(condition, seconds=20, step=0.02):
-    """The first true value of condition(), or its last value when the time is up."""
-    deadline = time.time() + seconds
-    while True:
-        value = condition()
-        if value or time.time() > deadline:
-            return value
-        time.sleep(step)
 
 
 class Broker:

@@ -10,17 +10,12 @@ import tempfile
 import time
 
 sys.path.insert(0, "tests/check")
+from processes import kilobytes  # noqa: E402
 from simulated import Simulator  # noqa: E402
+from telling import check, failures  # noqa: E402
 
 PROGRAM = "build/avito"
 CHATS, MESSAGES = (int(word) for word in (sys.argv[1:] + ["1000", "50"][len(sys.argv) - 1:]))
-failures = 0
-
-
-def check(what, condition, detail=""):
-    global failures
-    failures += not condition
-    print(("ok - " if condition else "not ok - ") + f"{what}: {detail}", flush=True)
 
 
 def fill(service):
@@ -28,11 +23,6 @@ def fill(service):
     for chat in service.door("chats")["chats"]:
         for n in range(1, MESSAGES):
             service.door("message", {"chat_id": chat["id"], "author": "buyer" if n % 2 else "app", "text": f"сообщение {n}"})
-
-
-def most_resident_kb(pid):
-    with open(f"/proc/{pid}/status", encoding="ascii") as file:
-        return next((int(line.split()[1]) for line in file if line.startswith("VmHWM:")), 0)
 
 
 def chats_in(path):
@@ -49,7 +39,7 @@ def export(path, environment, kill_at=None):
     program = subprocess.Popen([PROGRAM, "export", "--quiet", path], env=environment)
     early = last = 0
     while program.poll() is None:
-        last = max(last, most_resident_kb(program.pid))
+        last = max(last, kilobytes(program.pid))
         early = early or (chats_in(path) >= CHATS // 20 and last)
         if kill_at and chats_in(path) >= kill_at:
             program.kill()
@@ -63,8 +53,8 @@ def main():
         environment = service.environment(HOME=folder, XDG_STATE_HOME=f"{folder}/state", XDG_CONFIG_HOME=f"{folder}/config")
         path = f"{folder}/export.jsonl"
         status, early, last = export(path, environment, CHATS // 2)
-        check("killed in the middle", status == -9, f"{chats_in(path)} chats in the file")
-        check("memory did not grow", 0 < last <= early * 1.1, f"{early} KB after {CHATS // 20} chats, {last} KB at last")
+        check(f"killed in the middle, with {chats_in(path)} chats in the file", status == -9, status)
+        check(f"memory did not grow: {early} KB after {CHATS // 20} chats, {last} KB at last", 0 < last <= early * 1.1)
         status, _, _ = export(path, environment)
         with open(path, encoding="utf-8") as file:
             lines = [json.loads(line) for line in file]
@@ -75,7 +65,7 @@ def main():
         stored = {(m["chat_id"], m["id"]) for m in service.door("store")["messages"]}
         check("each message once", len(messages) == len(set(messages)) and set(messages) == stored and
               len(stored) == CHATS * MESSAGES, f"{len(messages)} of {len(stored)}")
-    return failures != 0
+    return failures != []
 
 
 if __name__ == "__main__":

@@ -7,18 +7,18 @@ import os
 import shutil
 import signal
 import string
-import subprocess
 import sys
-import threading
 import time
 import urllib.request
 
 sys.path[:0] = ["tests/check", "tests/avito"]
 import gateway as parts  # noqa: E402
-from brokers import Subscriber, free_port, wait_for  # noqa: E402
+from brokers import Subscriber  # noqa: E402
+from processes import free_port, wait_for  # noqa: E402
 from simulated import CERTS, Simulator  # noqa: E402
+from telling import check  # noqa: E402
 
-check, Broker = parts.check, parts.Broker
+Broker = parts.Broker
 PERCENT = int(os.environ.get("FLEET_PERCENT", "20"))  # percent of all times of the fleet
 SECRET = "a secret of the tests"
 LISTENS = ("avito/+/messages/#", "avito/+/results/#", "avito/+/state", "avito/+/status", "avito/fleet/+/nodes/#")
@@ -33,6 +33,7 @@ class Node(parts.Gateway):
         super().__init__(broker, accounts, **more)
         self.node, self.fleet = node, list(fleet)
         self.may_fail = False
+        self.environment = {"AVITO_TEST_FLEET_PERCENT": str(PERCENT)}
 
     def configure(self):
         super().configure()
@@ -41,12 +42,7 @@ class Node(parts.Gateway):
 
     def start(self):
         self.said = ""
-        environment = {"PATH": os.environ["PATH"], "HOME": self.home, "XDG_STATE_HOME": f"{self.home}/state",
-                       "XDG_CONFIG_HOME": f"{self.home}/config", "LC_ALL": "C.UTF-8", "AVITO_TEST_FLEET_PERCENT": str(PERCENT)}
-        self.process = subprocess.Popen([parts.PROGRAM, "gateway"], env=environment, stderr=subprocess.PIPE, text=True)
-        self.reader = threading.Thread(target=self.read, args=(self.process,), daemon=True)
-        self.reader.start()
-        return self
+        return super().start()
 
     def served(self):
         """Names of the accounts that it serves, as it says."""

@@ -21,11 +21,12 @@ import time
 sys.path[:0] = ["tests/check", "tests/avito"]
 import fleet as scenes  # noqa: E402
 import fleet_story  # noqa: E402
-from brokers import Broker, wait_for  # noqa: E402
+from brokers import Broker  # noqa: E402
 from mqtt_client import Client  # noqa: E402
+from processes import wait_for  # noqa: E402
 from simulated import Simulator  # noqa: E402
+from telling import check, failures  # noqa: E402
 
-check = scenes.check
 ACCOUNTS = int(os.environ.get("FLEET_ACCOUNTS", "20"))
 NODES = 3
 COMMANDS_EVERY = float(os.environ.get("FLEET_COMMANDS_EVERY", "0.25"))  # seconds between two commands, of all accounts together
@@ -389,8 +390,8 @@ def run(seconds, seed, stack):
     wait_for(lambda: not world.open_commands() and not world.lost(), SETTLE, 1)
     judge(world)
     print(f"{len(world.commands)} commands and {len(world.written)} messages in {seconds} s with seed {seed}: "
-          f"{'nothing lost or doubled' if not scenes.parts.failures else 'see above'}")
-    if scenes.parts.failures:
+          f"{'nothing lost or doubled' if not failures else 'see above'}")
+    if failures:
         for node in nodes:
             print(f"# {node.node}: " + node.said.replace("\n", "\n#   ")[-1500:])
             shutil.copytree(f"{node.home}/state", f"{KEPT}/{node.node}")
@@ -402,7 +403,7 @@ def main():
     print(f"# {seconds} s with seed {seed}: {NODES} gateways, {ACCOUNTS} accounts, the broker saves by {SAVES}", flush=True)
     with scenes.parts.contextlib.ExitStack() as stack:
         run(seconds, seed, stack)
-    return scenes.parts.failures != 0
+    return failures != []
 
 
 if __name__ == "__main__":

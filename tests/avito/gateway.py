@@ -17,22 +17,16 @@ import time
 import types
 
 sys.path[:0] = ["tests/check", "tests/avito"]
-from brokers import Aedes, Broker as Mosquitto, Subscriber, free_port, wait_for  # noqa: E402
+from brokers import Aedes, Broker as Mosquitto, Subscriber  # noqa: E402
+from processes import free_port, kilobytes, wait_for  # noqa: E402
 from simulated import CERTS, Simulator  # noqa: E402
+from telling import check, failures  # noqa: E402
 
 Broker = Aedes if os.environ.get("GATEWAY_BROKER") == "aedes" else Mosquitto
 PROGRAM = os.path.abspath(os.environ.get("GATEWAY_PROGRAM", "build/avito.san"))
 JPEG = b"\xff\xd8\xff\xe0" + b"picture" * 1000
 LISTENS = ("avito/+/messages/#", "avito/+/results/#", "avito/+/state", "avito/+/status", "avito/gateway/#",
            "homeassistant/#")
-failures = 0
-
-
-def check(what, condition, detail=""):
-    global failures
-    failures += not condition
-    print(("ok - " if condition else "not ok - ") + what + (f": {detail}" if not condition else ""), flush=True)
-    return condition
 
 
 class Gateway:
@@ -359,7 +353,7 @@ def bad_input():
         got = wait_for(lambda: r.results()[count:])
         check("a retained command is refused", got and "retain" in got[0]["reason"], got)
         check("nothing of all that was sent", len(r.service.texts(r.chat)) == before, r.service.texts(r.chat)[before:])
-        peak = kilobytes(r.gateway.process, "VmHWM")
+        peak = kilobytes(r.gateway.process.pid)
         print(f"# {peak} KB at most, under the sanitizers")
         r.gateway.stop()
         r.gateway.start()
@@ -557,11 +551,6 @@ def unreadable():
         check("with all of them it goes on", wait_for(lambda: r.sub.of("avito/shop/results/first")[1:]) and r.times_sent("раз") == 1)
 
 
-def kilobytes(process, what):
-    with open(f"/proc/{process.pid}/status", encoding="ascii") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith(what + ":"))
-
-
 def claimed_pictures():
     """Pictures that a fleet's broker kept come while the account is still being claimed."""
     fleet = ["[fleet]", "name = shops", "node = one", "secret = 0123456789abcdef"]
@@ -576,7 +565,7 @@ def claimed_pictures():
         sent = [x for x in r.results() if x["outcome"] == "sent"]
         check("some are sent, the others say why", sent and all("too many pictures" in x["reason"] for x in r.results() if x["outcome"] != "sent"),
               r.results())
-        peak = kilobytes(r.gateway.process, "VmHWM")
+        peak = kilobytes(r.gateway.process.pid)
         check("... within the memory of a router", peak < 40_000, peak)
         print(f"# {len(sent)} sent, {peak} KB at most")
 
@@ -948,7 +937,7 @@ def day_without_broker():
         send("before")
         check("a command before that day", wait_for(lambda: results()), gateway.said)
         time.sleep(3)
-        memory, asked = kilobytes(gateway.process, "VmRSS"), service.door("stats")["requests"]
+        memory, asked = kilobytes(gateway.process.pid, "VmRSS"), service.door("stats")["requests"]
         proxy.is_cut = True
         proxy.cut()
         time.sleep(0.5)  # a call that is under way would be over its time at once
@@ -964,7 +953,7 @@ def day_without_broker():
                 written.append(f"за день {len(written)}")
                 service.door("message", {"chat_id": chat, "text": written[-1]})
             time.sleep(0.1)
-        day = kilobytes(gateway.process, "VmRSS")
+        day = kilobytes(gateway.process.pid, "VmRSS")
         tries, lines = proxy.tried, gateway.said.splitlines()
         check("the loss is said once", len(lines) == 1, lines)
         check("it tries all day, and at most every 30 s", 86400 / 300 < tries < 86400 / 29, tries)
@@ -991,8 +980,8 @@ def day_without_broker():
         check("... and one that is over 24 h old is forgotten, hourly", results()[-1]["id"] == "before" and not results()[-1].get("repeat"), results()[-1])
         stats = service.door("stats")
         check("the account's rate is kept", stats["limited"] == 0 and stats["max_per_minute"] <= 310, stats)
-        check("... memory is what it was", kilobytes(gateway.process, "VmHWM") < memory + 1500, kilobytes(gateway.process, "VmHWM"))
-        print(f"# {tries} tries to connect, {memory} KB before, {day} KB after the day, {kilobytes(gateway.process, 'VmHWM')} KB at most")
+        check("... memory is what it was", kilobytes(gateway.process.pid) < memory + 1500, kilobytes(gateway.process.pid))
+        print(f"# {tries} tries to connect, {memory} KB before, {day} KB after the day, {kilobytes(gateway.process.pid)} KB at most")
 
 
 def watchdog():
@@ -1059,7 +1048,7 @@ def tell(scenes):
             began = time.time()
             scene()
             print(f"# {scene.__name__}: {time.time() - began:.0f} s", flush=True)
-    return failures != 0
+    return failures != []
 
 
 def has_broker():

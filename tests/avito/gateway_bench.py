@@ -12,7 +12,8 @@ import threading
 import time
 
 sys.path[:0] = ["tests/check", "tests/avito"]
-from brokers import Broker, wait_for  # noqa: E402
+from brokers import Broker  # noqa: E402
+from processes import kilobytes, processor_s, wait_for  # noqa: E402
 from simulated import CERTS, Simulator  # noqa: E402
 
 SECONDS = int(os.environ.get("BENCH_SECONDS", "30"))
@@ -43,17 +44,6 @@ class Watcher:
 
     def count(self):
         return sum(len(t) for t in self.times.values())
-
-
-def memory_kb(pid):
-    with open(f"/proc/{pid}/status", encoding="ascii") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS:"))
-
-
-def processor_s(pid):
-    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
-        fields = file.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def percentile(values, part):
@@ -105,7 +95,7 @@ def run(name, start, accounts):
             began, used = time.time(), processor_s(process.pid)
             time.sleep(SECONDS)
             quiet = (processor_s(process.pid) - used) / (time.time() - began)
-            quiet_kb = memory_kb(process.pid)
+            quiet_kb = kilobytes(process.pid, "VmRSS")
             began, used, asked = time.time(), processor_s(process.pid), {}
             for i in range(SECONDS):
                 asked[f"{i:06d}".encode()] = time.time()
@@ -114,7 +104,7 @@ def run(name, start, accounts):
             wait_for(lambda: all(len(watcher.times.get(n, ())) >= accounts for n in asked), poll_of(accounts) + 30)
             busy = (processor_s(process.pid) - used) / (time.time() - began)
             delays = [t - asked[n] for n in asked for t in watcher.times.get(n, ())]
-            print(f"| {name} | {accounts:,} | {quiet_kb:,} KB | {memory_kb(process.pid):,} KB | {quiet * 100:.2f} % | {busy * 100:.1f} % "
+            print(f"| {name} | {accounts:,} | {quiet_kb:,} KB | {kilobytes(process.pid, 'VmRSS'):,} KB | {quiet * 100:.2f} % | {busy * 100:.1f} % "
                   f"| {percentile(delays, 0.5):.2f} s | {percentile(delays, 0.99):.2f} s | {len(delays):,} of {len(asked) * accounts:,} |", flush=True)
         finally:
             process.terminate()

@@ -14,10 +14,11 @@ import time
 
 sys.path[:0] = ["tests/check", "tests/avito"]
 import gateway as parts  # noqa: E402
-from brokers import Broker, Subscriber, wait_for  # noqa: E402
+from brokers import Broker, Subscriber  # noqa: E402
+from processes import wait_for  # noqa: E402
 from simulated import Simulator  # noqa: E402
+from telling import check, failures  # noqa: E402
 
-check = parts.check
 FAULTS = ["send_message:stored_no_answer:1", "send_message:status=503:2", "send_message:reset:1", "send_message:stored_stall:1",
           "*:status=500:2", "*:close_silently:1", "*:delay=1500:2"]
 
@@ -172,10 +173,10 @@ def main():
             wait_for(lambda: not set(world.commands) - world.results(), 5)
         wait_for(lambda: all(m in [json.loads(p)["content"]["text"] for _, p in sub.under("avito/shop/messages/")] for m in world.messages), 30)
         judge(world)
-        if parts.failures:
+        if failures:
             print("# " + gateway.said.replace("\n", "\n# ")[-3000:])
             os.system(f"cp -r {gateway.home}/state build/torture_state; cp {broker.folder.name}/log build/torture_broker.txt")
-    return parts.failures != 0
+    return failures != []
 
 
 if __name__ == "__main__":

@@ -19,16 +19,10 @@ import time
 
 sys.path.insert(0, "tests/check")
 from simulated import Simulator  # noqa: E402
+from telling import check, failures  # noqa: E402
 
 PROGRAM = os.path.abspath("build/avito.san")
 PLAIN = os.path.abspath("build/avito")  # where a sanitizer would be in the way
-failures = 0
-
-
-def check(what, condition, detail=""):
-    global failures
-    failures += not condition
-    print(("ok - " if condition else "not ok - ") + what + (f": {detail}" if not condition else ""), flush=True)
 
 
 class Home:
@@ -781,7 +775,7 @@ def main():
     for scene in (every_call, documented, configuration):
         with Simulator("--chats", "1") as service, tempfile.TemporaryDirectory() as folder:
             scene(service, folder)
-    return failures != 0
+    return failures != []
 
 
 if __name__ == "__main__":

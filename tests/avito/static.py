@@ -9,7 +9,9 @@ import tempfile
 import time
 
 sys.path.insert(0, "tests/check")
+from processes import kilobytes  # noqa: E402
 from simulated import Simulator  # noqa: E402
+from telling import check, failures  # noqa: E402
 
 HOME = ["build/avito-static"]
 FOREIGN = {name: [f"qemu-{processor}", f"build/port/{name}/avito-static"]
@@ -18,13 +20,6 @@ SIZE_MAX = 450_000       # bytes, stripped, the gateway included
 START_MAX_MS = 10        # the best of STARTS: other programs on this machine only add time
 STARTS = 30
 RESIDENT_MAX_KB = 2_000  # at any time
-failures = 0
-
-
-def check(what, condition, detail):
-    global failures
-    failures += not condition
-    print(("ok - " if condition else "not ok - ") + f"{what}: {detail}", flush=True)
 
 
 def start_ms():
@@ -33,16 +28,11 @@ def start_ms():
     return (time.monotonic() - began) * 1000
 
 
-def most_resident_kb(pid):
-    with open(f"/proc/{pid}/status", encoding="ascii") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM:"))
-
-
 def size_of(program, name):
     segments = subprocess.run(["readelf", "-lS", program], capture_output=True, text=True, check=True).stdout
-    check(f"{name} needs no library", "INTERP" not in segments and "DYNAMIC" not in segments, "no INTERP, no DYNAMIC")
+    check(f"{name} needs no library", "INTERP" not in segments and "DYNAMIC" not in segments, segments)
     size = os.path.getsize(program)
-    check(f"{name}: at most {SIZE_MAX} bytes, stripped", size <= SIZE_MAX and ".symtab" not in segments, f"{size} bytes")
+    check(f"{name}: {size} bytes, stripped, at most {SIZE_MAX}", size <= SIZE_MAX and ".symtab" not in segments)
 
 
 def watching(program, environment):
@@ -50,7 +40,7 @@ def watching(program, environment):
     watch = subprocess.Popen([*program, "watch", "--unread", "--json"], env=environment, text=True, stdout=subprocess.PIPE)
     lines = [json.loads(watch.stdout.readline()) for _ in range(3)]
     time.sleep(1)
-    most = most_resident_kb(watch.pid)
+    most = kilobytes(watch.pid)
     watch.terminate()
     watch.communicate()
     return lines, most
@@ -61,7 +51,7 @@ def using(program, name):
     with Simulator("--chats", "3") as service, tempfile.TemporaryDirectory() as folder:
         environment = service.environment(HOME=folder, XDG_STATE_HOME=f"{folder}/state", XDG_CONFIG_HOME=f"{folder}/config")
         lines, most = watching(program, environment)
-        check(f"{name}: watch shows what is unread", all("content" in line for line in lines), f"{len(lines)} messages")
+        check(f"{name}: watch shows what is unread", all("content" in line for line in lines), lines)
         sent = subprocess.run([*program, "send", lines[0]["chat_id"], "Здравствуйте!"], env=environment, check=False)
         last = service.texts(lines[0]["chat_id"])[-1]
         check(f"{name}: send", sent.returncode == 0 and last == "Здравствуйте!", last)
@@ -71,9 +61,9 @@ def using(program, name):
 def at_home():
     size_of(HOME[-1], "the program")
     best = min(start_ms() for _ in range(STARTS))
-    check(f"starts within {START_MAX_MS} ms", best <= START_MAX_MS, f"{best:.1f} ms, the best of {STARTS}")
+    check(f"starts within {START_MAX_MS} ms: {best:.1f} ms, the best of {STARTS}", best <= START_MAX_MS)
     most = using(HOME, "the program")
-    check(f"at most {RESIDENT_MAX_KB} KB resident while watching", most <= RESIDENT_MAX_KB, f"{most} KB")
+    check(f"at most {RESIDENT_MAX_KB} KB resident while watching: {most} KB", most <= RESIDENT_MAX_KB)
 
 
 def is_there(name):
@@ -91,7 +81,7 @@ def main(names):
         using(FOREIGN[name], name)
     if not names:
         at_home()
-    return failures != 0
+    return failures != []
 
 
 if __name__ == "__main__":

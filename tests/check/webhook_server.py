@@ -11,21 +11,11 @@ import tempfile
 import threading
 import time
 
+from processes import free_port, processor_s
+from telling import check, failures
+
 SECRET = "/avito/0123456789abcdef0123456789abcdef"
 SOURCE = "examples/12_webhook_server.c"
-failures = 0
-
-
-def check(what, condition, detail=""):
-    global failures
-    failures += not condition
-    print(("ok - " if condition else "not ok - ") + what + (f": {detail}" if not condition else ""), flush=True)
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def build(directory):
@@ -73,11 +63,6 @@ class Server:
     def read(self):
         for line in self.process.stdout:
             self.lines.append(line.decode("utf-8", "replace").rstrip("\n"))
-
-    def cpu_seconds(self):
-        with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as stat:
-            used = stat.read().rsplit(")", 1)[1].split()[11:13]
-        return sum(map(int, used)) / os.sysconf("SC_CLK_TCK")
 
     def printed(self, text):
         """Waits until a line with `text` was printed; how many there are."""
@@ -214,9 +199,9 @@ def few_descriptors(program):
     waiting = socket.create_connection(("127.0.0.1", server.port), timeout=5)
     waiting.sendall(post(event("from the queue")))
     time.sleep(0.3)
-    before = server.cpu_seconds()
+    before = processor_s(server.process.pid)
     time.sleep(2)
-    spent = server.cpu_seconds() - before
+    spent = processor_s(server.process.pid) - before
     check("without descriptors left, the server waits", spent < 0.2, f"{spent} s of 2 s")
     for s in idle:
         s.close()

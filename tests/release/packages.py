@@ -1,22 +1,14 @@
-"""What the tests of the packages share: counting, commands, unpacking."""
+"""What the tests of the packages share: commands, unpacking."""
 import glob
-import hashlib
 import os
 import shutil
 import subprocess
 
+from telling import check
+
 TOP = os.getcwd()
 RELEASE = "build/release"
 ROOM = "build/release-test"
-failures = 0
-
-
-def check(what, condition, detail=""):
-    """Prints a line; returns the condition."""
-    global failures
-    failures += not condition
-    print(("ok - " if condition else "not ok - ") + what + (f": {detail}" if detail and not condition else ""), flush=True)
-    return condition
 
 
 def ran(what, command, **more):
@@ -41,11 +33,6 @@ def unpacked(archive, name):
     os.makedirs(folder)
     shutil.unpack_archive(archive, folder)
     return folder
-
-
-def sha256(path):
-    with open(path, "rb") as file:
-        return hashlib.sha256(file.read()).hexdigest()
 
 
 def text(path):

@@ -8,10 +8,10 @@ import subprocess
 import sys
 
 sys.path[:0] = ["tests/check", "tests/release"]
-import packages  # noqa: E402
 import rules  # noqa: E402
-from packages import RELEASE, ROOM, TOP, check, one, ran, sha256, text, unpacked  # noqa: E402
+from packages import RELEASE, ROOM, TOP, one, ran, text, unpacked  # noqa: E402
 from simulated import CERTS, Simulator  # noqa: E402
+from telling import check, failures  # noqa: E402
 
 USE = f"{TOP}/tests/release/use.c"
 VERSION = re.search(r'^#define AVITO_VERSION "(.*)"', text("avito_messenger.h"), re.M).group(1)
@@ -269,7 +269,7 @@ def main():
         zephyr()
     if has("Arduino", "arduino-builder"):
         arduino()
-    return packages.failures != 0
+    return failures != []
 
 
 if __name__ == "__main__":
