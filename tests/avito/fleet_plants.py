@@ -2,15 +2,13 @@
 must notice each; the simulated worlds of fleet_sim.c must notice some by chance ("random" on the command
 line); and those of fleet_join_sim.c ("joined") some, and bugs in what stands around it. Other words choose
 plants by a part of their name."""
-import os
-import subprocess
 import sys
 
-from gateway_plants import plant
+from gateway_plants import CORE as GATEWAY, link, noticed, plant, tell
 
 FOLDER = "build/fleet_plant"
 CORE = ["ledger", "jsonl", "language", "mqtt", "order"]
-JOIN_CORE = CORE + ["fleet", "fleet_seat", "gateway", "job", "hass", "russian"]
+JOIN_CORE = GATEWAY + ["fleet", "fleet_seat"]
 PLANTS = [
     ("F1 the client id does not need the secret", '    hmac(secret, len, "client id"', '    hmac("", 0, "client id"'),
     ("F1 a short secret is taken", "if (secret_len < FLEET_SECRET_MIN) {", "if (secret_len < 1) {"),
@@ -103,34 +101,10 @@ def build(name, old, new, test):
     if problem:
         return problem
     kind, sanitize = (".san.o", ["-fsanitize=address,undefined"]) if test == "fleet_test" else (".o", [])
-    flags = ["-std=c99", "-O1", "-D_GNU_SOURCE", "-DAVITO_WITH_POSIX=1", "-DAVITO_WITH_BEARSSL=1", "-I.", "-Itools/avito", "-Itests", "-w"]
     core, libraries = (JOIN_CORE, ["build/libsimulator.a", "-lhttp_parser", "-lcjson"]) if test == "fleet_join_sim" else (CORE, ["-lcmocka"])
     objects = [f"build/obj/tools/avito/{x}{kind}" for x in core if f"{x}.c" != name]
-    done = subprocess.run(["gcc", *flags, *sanitize, f"{FOLDER}/{name}", *objects, f"build/obj/tests/avito/{test}{kind}",
-                           f"build/lib/avito{kind}", *libraries, "-lbearssl", "-o", f"{FOLDER}/{test}"],
-                          capture_output=True, text=True, check=False)
-    return done.stderr[:600] if done.returncode else None
-
-
-def said(done):
-    """The first test that failed, or the first line that a world says."""
-    lines = done.stdout.splitlines() + done.stderr.splitlines()
-    failed = [line.split()[-1] for line in lines if "FAILED  ] test_" in line] + [line for line in lines if line.startswith("# seed")]
-    return failed[0] if failed else f"status {done.returncode}"
-
-
-def noticed(test):
-    """None: in no world."""
-    for first in range(1, SEEDS, AT_ONCE):
-        try:
-            done = subprocess.run([f"{FOLDER}/{test}", str(first), str(AT_ONCE)], capture_output=True, text=True, timeout=300, check=False)
-        except subprocess.TimeoutExpired:
-            return "it does not end"
-        if done.returncode != 0:
-            return said(done)
-        if test == "fleet_test":
-            return None
-    return None
+    return link(*sanitize, f"{FOLDER}/{name}", *objects, f"build/obj/tests/avito/{test}{kind}", f"build/lib/avito{kind}",
+                *libraries, "-lbearssl", "-o", f"{FOLDER}/{test}")
 
 
 def chosen(words):
@@ -144,15 +118,13 @@ def chosen(words):
 
 
 def main():
-    os.makedirs(FOLDER, exist_ok=True)
     test, rows = chosen(sys.argv[1:])
-    failures = 0
+    good = True
     for what, name, old, new in rows:
         problem = build(name, old, new, test)
-        seen = noticed(test) if problem is None else None
-        failures += seen is None
-        print(f"ok - noticed: {what} ({seen})" if seen else f"not ok - {what}: {problem or 'not noticed'}", flush=True)
-    return failures != 0
+        seeds = AT_ONCE if test == "fleet_test" else SEEDS
+        good &= tell(what, noticed(f"{FOLDER}/{test}", seeds, AT_ONCE, 300) if problem is None else None, problem)
+    return not good
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 SEEDS = 3000
+FOLDER = "build/gateway_plant"
 CORE = ["gateway", "job", "order", "ledger", "hass", "jsonl", "mqtt", "language", "russian"]
 PLANTS = [
     ("a note that is too old keeps its lane", "job.c",
@@ -77,51 +78,60 @@ def link(*words):
     return done.stderr[:400] if done.returncode else None
 
 
-def build(folder, name, old, new):
-    problem = plant(folder, name, old, new)
+def build(name, old, new):
+    problem = plant(FOLDER, name, old, new)
     if problem:
         return problem
     objects = [f"build/obj/tools/avito/{x}.o" for x in CORE if f"{x}.c" != name]
-    return link(f"{folder}/{name}", *objects, "build/obj/tests/avito/gateway_sim.o", "build/lib/avito.o",
-                "build/libsimulator.a", "-o", f"{folder}/sim", "-lhttp_parser", "-lcjson", "-lbearssl")
+    return link(f"{FOLDER}/{name}", *objects, "build/obj/tests/avito/gateway_sim.o", "build/lib/avito.o",
+                "build/libsimulator.a", "-o", f"{FOLDER}/sim", "-lhttp_parser", "-lcjson", "-lbearssl")
 
 
-def seen_in_scene(folder, row):
+def seen_in_scene(name, old, new, scene, said):
     """The scene's line, or None and what is wrong."""
-    _, name, old, new, scene, said = row
-    problem = plant(folder, name, old, new)
+    problem = plant(FOLDER, name, old, new)
     objects = [x[:-2].replace("tools/", "build/obj/tools/") + ".o" for x in glob.glob("tools/avito/*.c") if not x.endswith(f"/{name}")]
-    problem = problem or link(f"{folder}/{name}", *objects, "-o", f"{folder}/avito", "-linih", "-lbearssl")
+    problem = problem or link(f"{FOLDER}/{name}", *objects, "-o", f"{FOLDER}/avito", "-linih", "-lbearssl")
     if problem:
         return None, problem
     done = subprocess.run([sys.executable, "tests/avito/gateway.py", scene], capture_output=True, text=True, timeout=200, check=False,
-                          env={**os.environ, "GATEWAY_PROGRAM": f"{folder}/avito"})
+                          env={**os.environ, "GATEWAY_PROGRAM": f"{FOLDER}/avito"})
     return next((line for line in done.stdout.splitlines() if line.startswith(said)), None), f"not noticed: {done.stdout[-500:]}"
 
 
-def noticed(folder):
-    for first in range(1, SEEDS, 100):
+def first_said(done):
+    """The first test that failed, or the first line that a world says."""
+    lines = done.stdout.splitlines() + done.stderr.splitlines()
+    failed = [line.split()[-1] for line in lines if "FAILED  ] test_" in line]
+    failed += [line for line in lines if line.startswith(("# seed", "# not so"))]
+    return failed[0] if failed else f"status {done.returncode}"
+
+
+def noticed(program, seeds, at_once, seconds):
+    """What the first worlds say that notice it; None: none does."""
+    for first in range(1, seeds, at_once):
         try:
-            done = subprocess.run([f"{folder}/sim", str(first), "100"], capture_output=True, text=True, timeout=60, check=False)
+            done = subprocess.run([program, str(first), str(at_once)], capture_output=True, text=True, timeout=seconds, check=False)
         except subprocess.TimeoutExpired:
-            return "a seed does not end", first
+            return "it does not end"
         if done.returncode != 0:
-            return (done.stdout.splitlines() or [f"status {done.returncode}"])[0], first
-    return None, SEEDS
+            return first_said(done)
+    return None
+
+
+def tell(what, seen, problem):
+    print(f"ok - noticed: {what} ({seen})" if seen else f"not ok - {what}: {problem or 'not noticed'}", flush=True)
+    return bool(seen)
 
 
 def main():
-    failures = 0
+    good = True
     for what, name, old, new in PLANTS:
-        problem = build("build/gateway_plant", name, old, new)
-        seen, first = noticed("build/gateway_plant") if problem is None else (None, 0)
-        failures += seen is None
-        print(f"ok - noticed: {what} ({seen})" if seen else f"not ok - {what}: {problem or f'not noticed in {first} seeds'}", flush=True)
-    for row in IN_SCENES:
-        seen, problem = seen_in_scene("build/gateway_plant", row)
-        failures += seen is None
-        print(f"ok - noticed: {row[0]} ({seen})" if seen else f"not ok - {row[0]}: {problem}", flush=True)
-    return failures != 0
+        problem = build(name, old, new)
+        good &= tell(what, noticed(f"{FOLDER}/sim", SEEDS, 100, 60) if problem is None else None, problem)
+    for what, *row in IN_SCENES:
+        good &= tell(what, *seen_in_scene(*row))
+    return not good
 
 
 if __name__ == "__main__":
