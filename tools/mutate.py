@@ -114,8 +114,10 @@ class Function:
         self.digest = hashlib.sha256(text[self.begin:end].encode()).hexdigest()[:16]
 
     def copy_head(self, name):
+        """Copies stay functions of their own: inlined, they cost the compiler more than all the rest."""
         head = re.sub(rf"\b{self.name}\b", name, self.head, count=1)
-        return head.replace("AVITO_API", "static", 1)
+        head = re.sub(r"\b(inline|AVITOI_INLINE|AVITOI_APART\w*)\s+", "", head)
+        return "__attribute__((noinline, cold)) " + head.replace("AVITO_API", "static", 1)
 
     def arguments(self):
         """The names of the parameters, as a call passes them on."""
