@@ -5985,9 +5985,27 @@ static bool avitoi_call_may_wait(const avito_client *c)
 
 /* ---- what every room above does with it ---- */
 
+static void avitoi_call_forget_body(avito_client *c)
+{
+    c->priv.raw_len = 0;
+    c->error.text[0] = '\0';
+    if (c->o.error_body_cap > 0) {
+        c->o.error_body[0] = '\0';
+    }
+}
+
+/* What was told so far, of another call or another request, is not the error of what follows. */
+AVITOI_APART_IF_SMALL static void avitoi_call_forget_error(avito_client *c)
+{
+    memset(&c->error, 0, sizeof c->error);
+    avitoi_call_forget_body(c);
+}
+
 /* Another request for the same call, of which nothing has left yet. */
 AVITOI_APART_IF_SMALL static avitoi_call_result avitoi_call_repeat(avito_client *c, uint32_t pause_ms)
 {
+    avitoi_call_forget_error(c);
+    c->priv.status = 0;
     c->priv.written = false;
     c->priv.waiting = false; /* what it waited for may have been refused: it asks anew */
     c->priv.idle_left_ms = pause_ms;
@@ -6148,15 +6166,6 @@ static void avitoi_error_keep_body(avito_client *c, const char *data, size_t len
     c->priv.quoted = true;
     if (c->o.error_body_cap > 0) { /* the part is linked */
         c->account->o.priv.diagnostics->keep(c, data, len);
-    }
-}
-
-static void avitoi_error_forget_body(avito_client *c)
-{
-    c->priv.raw_len = 0;
-    c->error.text[0] = '\0';
-    if (c->o.error_body_cap > 0) {
-        c->o.error_body[0] = '\0';
     }
 }
 
@@ -6652,7 +6661,7 @@ static avitoi_call_result avitoi_answer_begin(avito_client *c)
     c->priv.keep = h->persistent && !h->close && !(h->http10 && h->chunked); /* RFC 9112, 6.1 */
     avitoi_call_trace(c, AVITOI_CALL_TRACE_ANSWER);
     c->priv.span = 0;
-    avitoi_error_forget_body(c);
+    avitoi_call_forget_body(c);
     c->error.retry_after_s = h->retry_after_s;
     if (c->o.priv.tries != NULL) {
         c->o.priv.tries->heed(c);
@@ -6870,8 +6879,6 @@ static avitoi_call_result avitoi_answer_refused(avito_client *c, int code)
         return code;
     }
     c->priv.retried = true;
-    c->error.text[0] = '\0';
-    c->error.api_code = 0;
     return avitoi_call_repeat(c, 0);
 }
 
@@ -7867,8 +7874,7 @@ static bool avitoi_client_path_has(const char *path, char letter)
 static int avitoi_client_refuse(avito_client *c, int rc)
 {
     if (avitoi_machine_is_ready(c) && c->priv.call == NULL && !c->priv.inside) {
-        memset(&c->error, 0, sizeof c->error);
-        avitoi_error_forget_body(c);
+        avitoi_call_forget_error(c);
         c->error.code = rc;
     }
     return rc;
@@ -7940,8 +7946,7 @@ static int avitoi_client_start(avito_client *c, int rc, avito_arena *arena, void
         return avitoi_client_refuse(c, rc);
     }
     c->priv.inside = true;
-    memset(&c->error, 0, sizeof c->error);
-    avitoi_error_forget_body(c);
+    avitoi_call_forget_error(c);
     memset(&c->priv.json.mem, 0, sizeof c->priv.json.mem);
     c->priv.json.rows = 0; /* of the list before: nothing is given yet */
     c->priv.call = c->priv.request;
@@ -12391,13 +12396,10 @@ static bool avitoi_retries_again(avito_client *c, int code)
     }
     avitoi_call_drop(c, code);
     avitoi_token_resign(c);
+    avitoi_call_trace(c, AVITOI_CALL_TRACE_AGAIN);
     c->priv.tries++;
     c->priv.page = 0;
-    memset(&c->error, 0, sizeof c->error);
     (void)avitoi_call_repeat(c, pause_ms);
-    avitoi_call_trace(c, AVITOI_CALL_TRACE_AGAIN);
-    c->priv.status = 0;
-    c->priv.written = false;
     return true;
 }
 
@@ -12644,7 +12646,7 @@ static void avitoi_diagnostics_mask_secrets(avito_client *c)
     if (avitoi_call_token_gone(c) || avitoi_diagnostics_holds_token(c->error.text) ||
         (avitoi_account_one_copy(&a->o) && a->priv.epoch > 0 && a->priv.access == NULL) ||
         (c->o.error_body_cap > 0 && avitoi_diagnostics_holds_token(c->o.error_body))) {
-        avitoi_error_forget_body(c); /* of tokens that are not known yet, or not any more */
+        avitoi_call_forget_body(c); /* of tokens that are not known yet, or not any more */
     }
     secrets[0] = avitoi_text_or_none(a->priv.access);
     secrets[1] = avitoi_text_or_none(a->priv.refresh);

@@ -1605,6 +1605,75 @@ static void test_error_after_success(void **state)
     lane_free(&l);
 }
 
+/* An answer that cannot be the last one: refused, with everything that an error has room for. */
+static void give_refusal(struct lane *l, int status)
+{
+    static const char body[] = "{\"error\":{\"code\":7,\"message\":\"not now\"}}";
+    char answer[200];
+
+    (void)snprintf(answer, sizeof answer,
+                   "HTTP/1.1 %d X\r\nRetry-After: 1\r\nContent-Length: %d\r\n\r\n%s", status,
+                   (int)sizeof body - 1, body);
+    lane_exchange_raw(l, answer, strlen(answer));
+}
+
+/* The error is that of the request that failed. Another one before it was refused, and answered by a new
+ * token or another try. */
+static void test_error_after_another_beginning(void **state)
+{
+    static const int statuses[] = {401, 503};
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        const bool connects = i / 2 == 0;
+        const avito_error *e;
+        struct lane l;
+
+        lane_init_retries(&l, 512, i % 2 == 0 ? 0 : 1);
+        give_refusal(&l, statuses[i % 2]);
+        if (connects) {
+            script_end(&l.script);
+            script_connect(&l.script);
+            script_request(&l.script);
+            script_fail(&l.script, AVITO_ERR_RECV, 104);
+        } else {
+            script_end(&l.script);
+            script_connect_with(&l.script, 0, AVITO_ERR_RESOLVE);
+        }
+        e = avito_last_error(&l.client);
+        assert_int_equal(lane_run(&l, get_self(&l)), connects ? AVITO_ERR_RECV : AVITO_ERR_RESOLVE);
+        assert_int_equal(e->http_status, 0);
+        assert_int_equal(e->api_code, 0);
+        assert_int_equal(e->detail, connects ? 104 : 0);
+        assert_int_equal(e->retry_after_s, 0);
+        assert_string_equal(e->text, "");
+        assert_string_equal(l.error_body, "");
+        lane_free(&l);
+    }
+}
+
+/* How long to wait is said of the request that was answered so, not of the next one, which fails. */
+static void test_pause_that_was_asked_before(void **state)
+{
+    static const char refusal[] =
+        "HTTP/1.1 401 X\r\nRetry-After: 3600\r\nContent-Length: 2\r\n\r\n{}";
+    struct lane l;
+
+    (void)state;
+    lane_init_retries(&l, 512, 1);
+    lane_exchange_raw(&l, refusal, sizeof refusal - 1);
+    script_request(&l.script);
+    script_end(&l.script);
+    script_connect(&l.script);
+    script_request(&l.script);
+    script_answer_json(&l.script, 200, "{\"access_token\":\"new-token\"}", 28);
+    script_request(&l.script);
+    script_answer_json(&l.script, 200, "{\"id\":1}", 8);
+    assert_int_equal(lane_run(&l, get_self(&l)), AVITO_OK);
+    assert_null(script_problem_open(&l.script, true));
+    lane_free(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1650,6 +1719,8 @@ int main(void)
         cmocka_unit_test(test_send_without_a_model),
         cmocka_unit_test(test_empty_confirmations),
         cmocka_unit_test(test_error_after_success),
+        cmocka_unit_test(test_error_after_another_beginning),
+        cmocka_unit_test(test_pause_that_was_asked_before),
     };
 
     return cmocka_run_group_tests_name("calls", tests, NULL, NULL);
