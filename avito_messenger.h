@@ -10345,10 +10345,10 @@ AVITO_API int avito_confirm_sent(avito_client *client, int64_t user_id, const ch
 
 /* From now on a send on this lane that ends in AVITO_CANNOT_TELL is settled at once, within
  * total_timeout_ms, by reading the chat back as avito_confirm_sent() does: the send's result is
- * AVITO_OK when the message is found; else the error that it ended in, with outcome AVITO_NOT_SENT
- * when the grace time passed without it. Only sends with `arena` and `out` are settled. `baseline`
- * is borrowed, NULL ends it; text and age are the send's. Set the baseline of the chat before each
- * send. AVITO_OK, ARGUMENT, BUSY. */
+ * AVITO_OK when the message is found; else the error that it ended in (code and status, nothing of
+ * its text), with outcome AVITO_NOT_SENT when the grace time passed without it. Only sends with
+ * `arena` and `out` are settled. `baseline` is borrowed, NULL ends it; text and age are the send's.
+ * Set the baseline of the chat before each send. AVITO_OK, ARGUMENT, BUSY. */
 AVITO_API int avito_confirm_sends(avito_client *client, const avito_sent_query *baseline);
 
 /* ======================================================================= *
@@ -16536,15 +16536,21 @@ static avito_outcome avitoi_confirm_is_ours(const avito_sent_query *q, const avi
 
 /* ---- the chat is read back ---- */
 
-/* The baseline is still there, below a row of its second that may be ours: so that row is newer. The chat
- * is read once more, with a baseline of one second less. */
-static avitoi_call_result avitoi_confirm_again(avito_client *c)
+/* The chat will be read from its newest message on: nothing was seen yet. */
+static void avitoi_confirm_look(avito_client *c)
 {
     c->priv.same_second = false;
     c->priv.covered = true;
     c->priv.reached = false;
-    c->priv.args.as.confirm.query.baseline_created--;
     c->priv.page = 0;
+}
+
+/* The baseline is still there, below a row of its second that may be ours: so that row is newer. The chat
+ * is read once more, with a baseline of one second less. */
+static avitoi_call_result avitoi_confirm_again(avito_client *c)
+{
+    avitoi_confirm_look(c);
+    c->priv.args.as.confirm.query.baseline_created--;
     return avitoi_call_repeat(c, 0);
 }
 
@@ -16656,8 +16662,7 @@ AVITOI_APART static void avitoi_confirm_read_back(avito_client *c, avito_outcome
 {
     c->priv.args.as.confirm.outcome = outcome;
     c->priv.judge = avitoi_confirm_row;
-    c->priv.covered = true;
-    c->priv.reached = false;
+    avitoi_confirm_look(c);
     avito_enable_pages(&c->o); /* what was sent may be on a later page */
     (void)avitoi_list_page(c, 100, 0, true, AVITO_MESSAGE_CONTENTS, 0);
 }
@@ -16709,7 +16714,9 @@ static bool avitoi_confirm_begin_settling(avito_client *c, int rc)
 static avitoi_call_result avitoi_confirm_settle(avito_client *c, int rc)
 {
     const uint32_t pause_ms = c->priv.settling ? AVITOI_CONFIRM_PAUSE_MS : 0u;
-    avitoi_call_result moved;
+    if (c->priv.settling) { /* what was told is of the reading back, and not the send's */
+        avitoi_call_forget_error(c);
+    }
     if (c->priv.settling && c->priv.verdict != AVITO_CANNOT_TELL) {
         return c->priv.verdict == AVITO_SENT ? AVITO_OK : (int)c->priv.cause;
     }
@@ -16723,14 +16730,12 @@ static avitoi_call_result avitoi_confirm_settle(avito_client *c, int rc)
     if (pause_ms >= c->priv.total_left_ms) {
         return c->priv.cause;
     }
-    moved = avitoi_call_repeat(c, pause_ms);
+    avitoi_call_trace(c, AVITOI_CALL_TRACE_SETTLE);
     c->priv.args.as.confirm.query.baseline_created = c->priv.baseline->baseline_created;
     c->priv.args.as.confirm.query.age_s =
         avitoi_number_elapsed(c->priv.last_ms, c->priv.args.as.confirm.sent_ms) / 1000u;
-    c->priv.page = 0;
     avitoi_confirm_read_back(c, &c->priv.verdict);
-    avitoi_call_trace(c, AVITOI_CALL_TRACE_SETTLE);
-    return moved;
+    return avitoi_call_repeat(c, pause_ms);
 }
 
 AVITO_API int avito_confirm_sends(avito_client *client, const avito_sent_query *baseline)

@@ -453,6 +453,58 @@ static void test_second_of_the_baseline_settled(void **state)
     lane_free(&l);
 }
 
+/* A round that breaks off after it saw a row of the baseline's second leaves no second look to the next
+ * one. */
+static void test_second_of_the_baseline_is_forgotten(void **state)
+{
+    static const char broken[] =
+        "HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{\"messages\":["
+        "{\"id\":\"twin\",\"author_id\":94235311,\"created\":100,\"content\":{\"text\":\"hi\"},"
+        "\"type\":\"text\",\"direction\":\"out\"}";
+    avito_sent_query q = *baseline();
+    struct lane l;
+    (void)state;
+    lost_send(&l);
+    q.grace_s = 1;
+    assert_int_equal(avito_confirm_sends(&l.client, &q), AVITO_OK);
+    read_back(&l, LIST(OLD), true);
+    lane_exchange_raw(&l, broken, sizeof broken - 1);
+    script_end(&l.script);
+    read_back(&l, LIST(OLD), true);
+    assert_int_equal(send_it(&l), AVITO_ERR_CLOSED);
+    assert_int_equal(avito_last_error(&l.client)->outcome, AVITO_NOT_SENT);
+    assert_null(script_problem_open(&l.script, true));
+    lane_free(&l);
+}
+
+/* The error of a send is not that of the requests which were to settle it. */
+static void test_error_of_a_settled_send(void **state)
+{
+    static const char refusal[] =
+        "HTTP/1.1 403 No\r\nRetry-After: 9\r\nContent-Length: 60\r\n\r\n"
+        "{\"error\":{\"code\":7,\"message\":\"Permission denied, sorry!!\"}}";
+    const avito_error *e;
+    struct lane l;
+    (void)state;
+    lost_send(&l);
+    l.options.total_timeout_ms = 5000;
+    lane_again(&l, 512);
+    assert_int_equal(avito_confirm_sends(&l.client, baseline()), AVITO_OK);
+    for (int i = 0; i < 9; i++) {
+        lane_exchange_raw(&l, refusal, sizeof refusal - 1);
+        script_end(&l.script);
+    }
+    e = avito_last_error(&l.client);
+    assert_int_equal(send_it(&l), AVITO_ERR_CLOSED);
+    assert_int_equal(e->outcome, AVITO_CANNOT_TELL);
+    assert_int_equal(e->http_status, 0);
+    assert_int_equal(e->api_code, 0);
+    assert_int_equal(e->retry_after_s, 0);
+    assert_string_equal(e->text, "");
+    assert_string_equal(l.error_body, "");
+    lane_free(&l);
+}
+
 /* After a wrong call, what the caller's variable held before does not look like a "no". */
 static void test_refused_confirmation_cannot_tell(void **state)
 {
@@ -632,6 +684,8 @@ int main(void)
         cmocka_unit_test(test_chat_that_is_longer_than_the_list),
         cmocka_unit_test(test_second_of_the_baseline),
         cmocka_unit_test(test_second_of_the_baseline_settled),
+        cmocka_unit_test(test_second_of_the_baseline_is_forgotten),
+        cmocka_unit_test(test_error_of_a_settled_send),
         cmocka_unit_test(test_rows_that_may_be_a_text),
         cmocka_unit_test(test_rows_that_are_not_the_text),
         cmocka_unit_test(test_rows_that_may_be_an_image),
