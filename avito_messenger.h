@@ -7520,6 +7520,7 @@ AVITOI_APART_IF_SMALL static int avitoi_machine_cancel_lane(avito_client *c)
 {
     c->priv.cancel_asked = false;
     c->priv.answered = false;
+    avitoi_call_forget_error(c); /* of a row, or of half an answer */
     return avitoi_machine_finish(c, AVITO_ERR_CANCELLED);
 }
 
@@ -11531,6 +11532,23 @@ AVITO_API int avito_list_offset(const avito_client *client)
            (j->page_rows > 0 && (j->level > 2 || j->bad != 0) ? 1 : 0);
 }
 
+/* The caller is done with the row: no deadline ran meanwhile. */
+static void avitoi_list_row_done(avito_client *c)
+{
+    c->priv.last_ms = avitoi_account_now(c->account);
+    c->priv.total_left_ms = c->o.total_timeout_ms;
+    avitoi_exchange_alive(c);
+}
+
+/* To the next element. What the one before lacked was told, and is not what may end the list. */
+static avitoi_call_result avitoi_list_go_on(avito_client *c)
+{
+    c->error.code = AVITO_OK;
+    c->error.needed = 0;
+    c->error.text[0] = '\0';
+    return avitoi_call_move(c, AVITOI_CALL_EV_NEXT);
+}
+
 /* The next element into `out`; on a lane that may not wait also what carries the list on. */
 static int avitoi_list_next(avito_client *c, const struct avitoi_endpoint *call, void *out)
 {
@@ -11548,10 +11566,8 @@ static int avitoi_list_next(avito_client *c, const struct avitoi_endpoint *call,
         c->priv.json.out = out;
     }
     if (c->priv.state == AVITOI_CALL_ROW) {
-        c->priv.last_ms = avitoi_account_now(c->account);
-        c->priv.total_left_ms = c->o.total_timeout_ms;
-        avitoi_exchange_alive(c);
-        (void)avitoi_call_move(c, AVITOI_CALL_EV_NEXT);
+        avitoi_list_row_done(c);
+        (void)avitoi_list_go_on(c);
     } else {
         avitoi_machine_tick(c);
     }
@@ -11585,6 +11601,9 @@ AVITO_API int avito_list_end(avito_client *client, size_t drain_max)
         return rc;
     }
     client->priv.inside = true;
+    if (client->priv.state == AVITOI_CALL_ROW) {
+        avitoi_list_row_done(client);
+    }
     avitoi_machine_tick(client);
     if (client->priv.state == AVITOI_CALL_DRAIN) {
         return avitoi_machine_leave(client, avitoi_machine_run(client));
@@ -11617,8 +11636,6 @@ static int avitoi_list_element(avito_client *c, int came)
     const int rc = came == AVITOI_JSON_ELEMENT ? AVITO_OK : came;
     (void)avitoi_call_move(c, AVITOI_CALL_EV_ELEMENT);
     c->error.code = rc;
-    c->error.needed = 0;
-    c->error.text[0] = '\0';
     if (rc == AVITO_ERR_ARENA) {
         avitoi_answer_note_needed(c);
         avitoi_error_quote(c, j->id);
@@ -16654,7 +16671,7 @@ static avitoi_call_result avitoi_confirm_row(avito_client *c, int rc)
         return AVITO_OK;
     }
     c->priv.cut_at = 0;
-    return avitoi_call_move(c, over ? AVITOI_CALL_EV_DRAIN : AVITOI_CALL_EV_NEXT);
+    return over ? avitoi_call_move(c, AVITOI_CALL_EV_DRAIN) : avitoi_list_go_on(c);
 }
 
 /* Reads the chat back, looking for what `args` say. */

@@ -676,6 +676,22 @@ static void test_end_waits_for_the_rest(void **state)
     lane_free(&l);
 }
 
+/* However long the caller had the row: no deadline runs meanwhile. */
+static void test_end_after_a_slow_row(void **state)
+{
+    const size_t len = sizeof TWO - 1;
+    struct lane l;
+
+    (void)state;
+    open_list(&l, len, len, 60);
+    clock_advance(&l.clock, 200000);
+    assert_int_equal(avito_list_end(&l.client, 1000), AVITO_AGAIN);
+    assert_int_equal(lane_run(&l, AVITO_AGAIN), AVITO_OK);
+    assert_true(l.script.open);
+    assert_null(script_problem_open(&l.script, true));
+    lane_free(&l);
+}
+
 /* It drops as many bytes as it was told, in the window or not. */
 static void test_end_drops_so_many_bytes(void **state)
 {
@@ -695,6 +711,42 @@ static void test_end_drops_so_many_bytes(void **state)
 }
 
 /* ---- in the middle of a list ---- */
+
+/* What a row lacked is not what ends the list later. */
+static void test_error_after_a_bad_row(void **state)
+{
+    static const char *const bad[] = {
+        "{\"id\":\"large\",\"type\":\"text\",\"content\":{\"text\":\"%0300d\"}}",
+        "{\"id\":\"b\",\"created\":{},\"zz\":%d}"};
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        avito_message m;
+        char row[400], answer[600];
+        struct lane l;
+
+        lane_init(&l, 512);
+        l.arena = avito_arena_of(l.room, 256);
+        (void)snprintf(row, sizeof row, bad[i / 2], 1);
+        (void)snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n[%s,",
+                       row);
+        lane_exchange_raw(&l, answer, strlen(answer));
+        script_end(&l.script);
+        assert_int_equal(lane_run(&l, avito_list_messages(&l.client, 1, "c", NULL, &l.arena)),
+                         AVITO_OK);
+        assert_int_equal(lane_run(&l, avito_next_message(&l.client, &m)),
+                         i / 2 == 0 ? AVITO_ERR_ARENA : AVITO_ERR_MODEL);
+        assert_string_equal(avito_last_error(&l.client)->text, i / 2 == 0 ? "large" : "created");
+        if (i % 2 == 0) {
+            assert_int_equal(lane_run(&l, avito_next_message(&l.client, &m)), AVITO_ERR_CLOSED);
+        } else {
+            avito_cancel(&l.client);
+        }
+        assert_string_equal(avito_last_error(&l.client)->text, "");
+        assert_int_equal(avito_last_error(&l.client)->needed, 0);
+        lane_free(&l);
+    }
+}
 
 /* Ended after any number of rows, also on the second page, which overlaps the first, and before its answer has
  * begun: another list goes on with the next row. */
@@ -854,7 +906,9 @@ int main(void)
         cmocka_unit_test(test_cut_in_a_bad_row),
         cmocka_unit_test(test_end_that_drops_nothing_does_not_wait),
         cmocka_unit_test(test_end_waits_for_the_rest),
+        cmocka_unit_test(test_end_after_a_slow_row),
         cmocka_unit_test(test_end_drops_so_many_bytes),
+        cmocka_unit_test(test_error_after_a_bad_row),
         cmocka_unit_test(test_goes_on_after_the_last_row),
         cmocka_unit_test(test_goes_on_with_the_row_begun),
         cmocka_unit_test(test_offset_beside_a_bad_row),
