@@ -1910,7 +1910,6 @@ typedef struct avito_client {
         bool model;                   /* the answer goes into the caller's arena */
         bool collect;
         bool all_pages : 1, has_more : 1;
-        bool from_service : 1;        /* the chat is one of the service's own */
         bool covered : 1;             /* all since the baseline was seen, and none of it may be ours */
         bool reached : 1;             /* a row as old as the baseline was seen */
         bool same_second : 1;         /* what may be ours is as old as the baseline */
@@ -6639,7 +6638,7 @@ static void avitoi_answer_use_arena(avito_client *c)
                        c->priv.arena->cap - c->priv.arena->used);
     j->want = (uint16_t)(c->priv.want | AVITOI_SCHEMA_ALWAYS);
     j->cut_at = c->priv.cut_at;
-    j->from_service = c->priv.from_service;
+    j->from_service = avitoi_schema_is_of_service(avitoi_text_or_none(c->priv.args.chat_id));
     avitoi_account_lock(c->account);
     j->sentence_by = c->account->priv.sentence_by;
     avitoi_account_unlock(c->account);
@@ -11424,7 +11423,6 @@ static int avitoi_list_of_messages(avito_client *c, void *out, int64_t user_id, 
     int rc = avitoi_client_prepare(c, &avitoi_endpoint_get_messages, user_id, chat_id, NULL);
     if (rc == AVITO_OK) {
         rc = avitoi_list_page(c, q->limit, q->offset, q->all_pages, q->want, q->cut_text_at);
-        c->priv.from_service = avitoi_schema_is_of_service(avitoi_text_of(chat_id));
     }
     return avitoi_list_get(c, rc, arena, out);
 }

@@ -1334,6 +1334,26 @@ static void test_offer_of_another_account(void **state)
     avito_client_close(&d->client);
 }
 
+/* What the service writes in a chat of its own is marked so, as in a list of the program's. */
+static void test_chat_of_the_service(void **state)
+{
+    static const char *const chats[] = {"a2u-x", "u2i-x"};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct device *d = device_of(20, AVITO_START_SINCE);
+        avito_message m;
+        int rc = AVITO_AGAIN;
+        write_message(chats[i], "a1", 1);
+        for (int calls = 0; calls < 50 && rc == AVITO_AGAIN; calls++) {
+            rc = avito_inbox_next(&d->inbox, &m);
+        }
+        assert_int_equal(rc, AVITO_OK);
+        assert_string_equal(m.chat_id.ptr, chats[i]);
+        assert_int_equal(m.is_system, i == 0);
+        avito_client_close(&d->client);
+    }
+}
+
 /* Until the start is stored it is not known what is old: what is offered before has to wait. */
 static void test_offer_before_the_start(void **state)
 {
@@ -3467,6 +3487,7 @@ int main(void)
         cmocka_unit_test(test_rows_without_time_or_id),
         cmocka_unit_test(test_message_without_a_time),
         cmocka_unit_test(test_offer_of_another_account),
+        cmocka_unit_test(test_chat_of_the_service),
         cmocka_unit_test(test_offer_before_the_start),
         cmocka_unit_test(test_a_chat_whose_hash_ends_in_zeros),
         cmocka_unit_test(test_an_id_whose_hash_ends_in_zeros),
