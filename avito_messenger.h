@@ -6376,9 +6376,6 @@ static int avitoi_token_choose_grant(avito_client *c)
     if ((request->flags & AVITOI_ENDPOINT_SPENDS) == 0) {
         request = a->priv.refresh != NULL || a->priv.by_consent ? a->priv.renewal
                                                                 : &avitoi_endpoint_get_token;
-        if ((c->priv.call->flags & AVITOI_ENDPOINT_TOKEN) != 0) {
-            c->priv.call = request;
-        }
     }
     if ((request->flags & AVITOI_ENDPOINT_REFRESH) != 0 && a->priv.refresh == NULL) {
         return AVITO_ERR_REFRESH_TOKEN;
@@ -6558,7 +6555,7 @@ AVITOI_APART static avitoi_call_result avitoi_token_received(avito_client *c)
         return rc;
     }
     avitoi_call_trace(c, AVITOI_CALL_TRACE_TOKEN);
-    if (c->priv.request != c->priv.call) {
+    if ((c->priv.call->flags & AVITOI_ENDPOINT_TOKEN) == 0) {
         c->priv.fetched = true; /* to be used once, however short its life is */
         return avitoi_call_repeat(c, 0);
     }

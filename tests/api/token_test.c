@@ -1622,6 +1622,43 @@ static void test_get_token_after_an_exchange(void **state)
     lanes_free(s);
 }
 
+/* Each try chooses anew how the token is asked for: another program may have stored one without a refresh
+ * token meanwhile. */
+static void test_get_token_after_the_refresh_token_went(void **state)
+{
+    struct lanes *s = calloc(1, sizeof *s);
+    struct lane *a = &s->l[0], *b = &s->l[1];
+
+    (void)state;
+    lanes_init(s, false);
+    a->stored_refresh = "stored-refresh-444";
+    a->stored_expires = clock_unix_time(a) + 100;
+    a->options.retries = 1;
+    script_send_fail(&a->script, AVITO_ERR_SEND, 32);
+    script_end(&a->script);
+    script_connect(&a->script);
+    fetch(&a->script, 200, T1);
+    ask_self(&b->script, "newer-token-555555", 200, ME);
+    for (int i = 0; i < LANES; i++) {
+        assert_int_equal(avito_client_init(&s->l[i].client, &a->account, &s->l[i].options),
+                         AVITO_OK);
+        s->l[i].script.step = i < 2 ? 0 : s->l[i].script.step_count;
+    }
+    s->rc[0] = avito_get_token(&a->client, NULL);
+    while (s->rc[0] == AVITO_AGAIN && avito_wants(&a->client) != AVITO_WANT_TIMER) {
+        s->rc[0] = avito_step(&a->client);
+    }
+    a->stored_access.ptr = "newer-token-555555";
+    a->stored_access.len = 18;
+    a->stored_refresh = NULL;
+    a->stored_expires = clock_unix_time(a) + 86400;
+    clock_advance(&a->clock, 60000);
+    assert_int_equal(lane_run(b, avito_get_self(&b->client, &b->arena, &s->self[1])), AVITO_OK);
+    assert_int_equal(lane_run(a, s->rc[0]), AVITO_OK);
+    assert_string_equal(a->saved_access, "first-token-000000");
+    lanes_free(s);
+}
+
 /* A refusal of the account's own credentials says nothing about a code. */
 static void test_exchange_after_a_refusal(void **state)
 {
@@ -2052,6 +2089,7 @@ int main(void)
         cmocka_unit_test(test_late_refusal_of_an_older_token),
         cmocka_unit_test(test_no_load_during_an_exchange),
         cmocka_unit_test(test_get_token_after_an_exchange),
+        cmocka_unit_test(test_get_token_after_the_refresh_token_went),
         cmocka_unit_test(test_exchange_after_a_refusal),
         cmocka_unit_test(test_refusals_before_the_wait),
         cmocka_unit_test(test_settling_goes_on_after_a_refused_token),
