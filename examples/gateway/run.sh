@@ -15,6 +15,7 @@ end() {
         kill "$child" 2>/dev/null || true
         wait "$child" 2>/dev/null || true
     done
+    wait # for those who read what the children wrote
     rm -rf "$work"
     exit 0
 }
@@ -65,28 +66,32 @@ echo "Write with:    mosquitto_pub -p $port -V 5 -q 1 -t avito/shop/send/CHAT -m
 echo
 
 until_true mosquitto_pub -p "$port" -V 5 -t avito/demo -m ready
-# Shows what passes by: the topic, and as much of the payload as fits.
-mosquitto_sub -p "$port" -V 5 -v -t 'avito/shop/#' -t 'avito/gateway/+/status' -t 'homeassistant/#' |
-    while read -r topic payload; do
-        printf '%s  %s\n' "$topic" "$(printf '%s' "$payload" | cut -c 1-200)"
-    done &
+# Each mosquitto_sub writes into a pipe with a name, since of a pipeline a shell knows the last process only.
+mkfifo "$work/shown" "$work/messages"
+
+# Shows what passes by: the topic, and as much of the payload as fits. cut counts bytes: iconv drops half a character.
+while read -r topic payload; do
+    printf '%s  %s\n' "$topic" "$(printf '%s' "$payload" | cut -b 1-200 | iconv -c -f UTF-8 -t UTF-8)"
+done <"$work/shown" &
+mosquitto_sub -p "$port" -V 5 -v -t 'avito/shop/#' -t 'avito/gateway/+/status' -t 'homeassistant/#' \
+    >"$work/shown" &
 children="$! $children"
 XDG_CONFIG_HOME=$work XDG_STATE_HOME=$work/state build/avito gateway &
 children="$! $children"
 
 # An automation: one answer to each chat in which a buyer wrote. Its id is the chat's, so it is sent
 # only once.
-mosquitto_sub -p "$port" -V 5 -q 1 -t 'avito/shop/messages/+' -F '%t %p' |
-    while read -r topic payload; do
-        case $payload in
-        *'"class":"buyer"'*)
-            chat=${topic##*/}
-            id=$(printf '%s' "$chat" | tr -c 'A-Za-z0-9_-' '_' | cut -c 1-64)
-            mosquitto_pub -p "$port" -V 5 -q 1 -t "avito/shop/send/$chat" \
-                -m "{\"id\":\"$id\",\"text\":\"Здравствуйте! Да, продаётся.\"}"
-            ;;
-        esac
-    done &
+while read -r topic payload; do
+    case $payload in
+    *'"class":"buyer"'*)
+        chat=${topic##*/}
+        id=$(printf '%s' "$chat" | tr -c 'A-Za-z0-9_-' '_' | cut -c 1-64)
+        mosquitto_pub -p "$port" -V 5 -q 1 -t "avito/shop/send/$chat" \
+            -m "{\"id\":\"$id\",\"text\":\"Здравствуйте! Да, продаётся.\"}"
+        ;;
+    esac
+done <"$work/messages" &
+mosquitto_sub -p "$port" -V 5 -q 1 -t 'avito/shop/messages/+' -F '%t %p' >"$work/messages" &
 children="$! $children"
 
 seconds=${GATEWAY_SECONDS:-0}

@@ -1033,7 +1033,21 @@ print(json.dumps(seen))
         check("... both sent", all(x["outcome"] == "sent" for x, _ in results), results)
 
 
-SCENES = [messages, commands, bad_input, flood, at_once, many, broker_away, day_without_broker, in_russian, by_consent, nobody_listens, full_disk, unreadable, claimed_pictures, webhooks, reload, reload_with_commands, home_assistant,
+def shown():
+    """make gateway: it shows a message, its answer and the result, and ends by itself with nothing left behind."""
+    with subprocess.Popen(["sh", "examples/gateway/run.sh"], env={**os.environ, "GATEWAY_SECONDS": "12"}, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True) as demo:
+        try:
+            said, _ = demo.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            os.killpg(demo.pid, signal.SIGKILL)
+            said, _ = demo.communicate()
+        check("make gateway ends by itself", demo.returncode == 0, (demo.returncode, said[-2000:]))
+    check("... it showed a message, its answer, the result, and the end",
+          all(word in said for word in ("avito/shop/messages/", "avito/shop/send/u2i", '"outcome":"sent"', "main/status  offline")), said[-2000:])
+
+
+SCENES = [shown, messages, commands, bad_input, flood, at_once, many, broker_away, day_without_broker, in_russian, by_consent, nobody_listens, full_disk, unreadable, claimed_pictures, webhooks, reload, reload_with_commands, home_assistant,
           quiet_disk, old_broker, mute_broker, wrong_configuration, closed_error, tls_and_passwords, pubacks, killed_in_a_send, slow_line, service_away, wrong_clock, watchdog, paho]
 
 
