@@ -6,7 +6,8 @@
  * the file to copy; avito_mbedtls.h beside it is used the same way.
  *
  *     AVITO_CLIENT_ID=... AVITO_CLIENT_SECRET=... build/07_openssl_transport
- */
+ *
+ * AVITO_HOST, AVITO_PORT and AVITO_CA_FILE name another service than api.avito.ru. */
 #define AVITO_WITH_POSIX 1
 #define AVITO_MESSENGER_IMPLEMENTATION
 #include "avito_messenger.h"
@@ -32,13 +33,15 @@ int main(void)
 
     who.client_id = getenv("AVITO_CLIENT_ID");
     who.client_secret = getenv("AVITO_CLIENT_SECRET");
+    who.host = getenv("AVITO_HOST");
+    who.port = (uint16_t)(getenv("AVITO_PORT") != NULL ? atoi(getenv("AVITO_PORT")) : 0);
     who.tokens = tokens;
     who.tokens_cap = sizeof tokens;
     who.clock_ms = avito_posix_clock_ms;
     who.entropy = avito_posix_entropy;
     rc = avito_tcp_init(&tcp, NULL);
     if (rc == AVITO_OK) {
-        rc = avito_openssl_init(&tls, avito_tcp_transport(&tcp), NULL);
+        rc = avito_openssl_init(&tls, avito_tcp_transport(&tcp), getenv("AVITO_CA_FILE"));
     }
     if (rc == AVITO_OK) {
         rc = avito_account_init(&account, &who);

@@ -368,6 +368,14 @@ def images():
         check("TOO_LARGE" in err, "05_upload_image understands an early refusal", err)
 
 
+def another_library():
+    with Simulator() as service:
+        out, _ = run(service, "07_openssl_transport")
+        check(out == "account 350000001: Магазин\n", "07_openssl_transport shows the account", out)
+        _, err = run(service, "07_openssl_transport", code=1, AVITO_CA_FILE=f"{CERTS}/other-root.pem")
+        check("trust anchor" in err, "07_openssl_transport does not talk to a server that it does not know", err)
+
+
 def own_transport():
     with Simulator() as service:
         command = ["openssl", "s_client", "-quiet", "-verify_return_error", "-CAfile",
@@ -651,8 +659,8 @@ def main():
     os.makedirs(OUT)
     for path in sorted(glob.glob("examples/[0-9][0-9]_*.c")):
         build(path)
-    for part in (russian, readme, readme_commands, short_ones, sending, chats, images, photo, own_transport, odd_answers,
-                 one_chat_fails, notifications, notifier, json_lines, ring_and_poll, errors, bot_in_trouble, bot, answer_once):
+    for part in (russian, readme, readme_commands, short_ones, sending, chats, images, photo, another_library, own_transport,
+                 odd_answers, one_chat_fails, notifications, notifier, json_lines, ring_and_poll, errors, bot_in_trouble, bot, answer_once):
         part()
 
 
