@@ -169,7 +169,7 @@ def arduino(known):
 def c_library(known):
     """CMake, pkg-config and Meson; and the wrap that finds it."""
     name = f"avito-messenger-{known['version']}"
-    files = {**template("c", known), **copied("LICENSE", "README.md"), "include/avito_messenger.h": known["single"]}
+    files = {**template("c", known), **copied("LICENSE"), "include/avito_messenger.h": known["single"]}
     files["src/avito_messenger.c"] = files.pop("avito_messenger.c")
     del files["avito_messenger.wrap"]
     archive = tar_gz(below(name, files), epoch(known))

@@ -254,6 +254,16 @@ def arduino():
     check("arduino: and the compiler says why", "needs an int of 32 bits" in done.stderr, done.stderr[:2000])
 
 
+def readmes():
+    """What the README of a package links to is in the package."""
+    archives = [path for kind in ("zip", "tar.gz") for path in glob.glob(f"{RELEASE}/*.{kind}")]
+    for archive in sorted(archives):
+        for path in glob.glob(f"{unpacked(archive, 'readme')}/*/README.md"):
+            links = re.findall(r"\]\(([^)#:]+)\)", text(path))
+            gone = [link for link in links if not os.path.exists(os.path.join(os.path.dirname(path), link))]
+            check(f"{os.path.basename(archive)}: its README links to nothing that is not in it", not gone, gone)
+
+
 def main():
     os.makedirs(ROOM, exist_ok=True)
     before = sorted(os.listdir())
@@ -261,6 +271,7 @@ def main():
         return 1
     check("release: nothing new at the top level", sorted(os.listdir()) == before)
     same_bytes()
+    readmes()
     with Simulator("--chats", "2") as service:
         for part in (header, cmake, meson, debian, openwrt):
             part(service)
