@@ -9941,7 +9941,7 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  * roots_count), or read at run time from PEM in pieces (avito_anchors_*). Two roots are better than
  * one: a service changes its issuer without asking. Clock: a date before 2020 is
  * OPTION_TIME before a byte is sent; a device without a battery clock must first ask (its modem,
- * SNTP) first. Nothing falls back to the time of compilation. Entropy: 32 bytes per connection from
+ * SNTP). Nothing falls back to the time of compilation. Entropy: 32 bytes per connection from
  * .entropy; if it fails or gives only zeros, OPTION_ENTROPY. A constant or a serial number there
  * gives every connection away.
  *
@@ -10635,7 +10635,7 @@ typedef struct avito_inbox {
 
 AVITO_API avito_inbox_options avito_inbox_options_default(void);
 
-/* A part, as those of the account (>>18): .chats. Without it a chat that moved is read in each round. */
+/* A part, as those of the account (>>15): .chats. Without it a chat that moved is read in each round. */
 AVITO_API void avito_enable_inbox_records(avito_inbox_options *options);
 
 /* Loads the stored state. AVITO_OK, ARGUMENT, ROOM (state_cap, or an arena under 512 bytes), BUSY (a
