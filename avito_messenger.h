@@ -12189,8 +12189,12 @@ static int avitoi_token_store_load(avito_client *c)
     a->priv.renewal = &avitoi_endpoint_refresh_token;
     rc = avitoi_token_store_ask(a, &token);
     a->priv.loaded = rc == AVITO_END && !a->priv.by_consent; /* who has to consent may do so meanwhile */
+    if (rc == AVITO_END) {
+        return rc;
+    }
     if (rc != AVITO_OK) {
-        return rc == AVITO_END ? AVITO_END : AVITO_ERR_HOOK;
+        c->error.detail = rc;
+        return AVITO_ERR_HOOK;
     }
     if (!avitoi_token_copy(&token.access_token, &at, &room) ||
         !avitoi_token_copy(&token.refresh_token, &at, &room)) {

@@ -710,6 +710,7 @@ static void test_load_that_fails(void **state)
     l.load_result = -33;
     ask_self(&l.script, LANE_TOKEN, 200, ME);
     expect(&l, AVITO_ERR_HOOK);
+    assert_int_equal(avito_last_error(&l.client)->detail, -33);
     assert_int_equal(lane_run(&l, avito_get_token(&l.client, NULL)), AVITO_ERR_HOOK);
     assert_int_equal(lane_run(&l, avito_refresh_token(&l.client, NULL)), AVITO_ERR_HOOK);
     assert_int_equal(l.loads, 3);
