@@ -16559,6 +16559,7 @@ static void avitoi_confirm_look(avito_client *c)
     c->priv.covered = true;
     c->priv.reached = false;
     c->priv.page = 0;
+    c->priv.json.rows = 0; /* of the look before: this one may be tried again */
 }
 
 /* The baseline is still there, below a row of its second that may be ours: so that row is newer. The chat

@@ -453,6 +453,30 @@ static void test_second_of_the_baseline_settled(void **state)
     lane_free(&l);
 }
 
+/* The second look may be tried again as the first one: of neither the caller got a row. */
+static void test_second_look_is_tried_again(void **state)
+{
+    static const char ours[] =
+        LIST("{\"id\":\"new\",\"author_id\":94235311,\"created\":100,\"content\":{\"text\":\"hi\"},"
+             "\"type\":\"text\",\"direction\":\"out\"}," OLD);
+    avito_sent_query q = *baseline();
+    avito_outcome outcome;
+    struct lane l;
+    (void)state;
+    lane_init_retries(&l, 512, 1);
+    q.text = "hi";
+    lane_exchange(&l, 200, ours, sizeof ours - 1);
+    script_end(&l.script);
+    script_connect_with(&l.script, 0, AVITO_ERR_CONNECT);
+    lane_exchange(&l, 200, ours, sizeof ours - 1);
+    assert_int_equal(
+        lane_run(&l, avito_confirm_sent(&l.client, USER, CHAT, &q, &l.arena, &outcome, &message)),
+        AVITO_OK);
+    assert_int_equal(outcome, AVITO_SENT);
+    assert_null(script_wrong(&l.script));
+    lane_free(&l);
+}
+
 /* A round that breaks off after it saw a row of the baseline's second leaves no second look to the next
  * one. */
 static void test_second_of_the_baseline_is_forgotten(void **state)
@@ -684,6 +708,7 @@ int main(void)
         cmocka_unit_test(test_chat_that_is_longer_than_the_list),
         cmocka_unit_test(test_second_of_the_baseline),
         cmocka_unit_test(test_second_of_the_baseline_settled),
+        cmocka_unit_test(test_second_look_is_tried_again),
         cmocka_unit_test(test_second_of_the_baseline_is_forgotten),
         cmocka_unit_test(test_error_of_a_settled_send),
         cmocka_unit_test(test_rows_that_may_be_a_text),
