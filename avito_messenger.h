@@ -11776,6 +11776,8 @@ static void avitoi_list_begin_page(avito_client *c)
     struct avitoi_json *j = &c->priv.json;
     const struct avitoi_arena_ends mem = j->mem;
     const uint32_t rows = j->rows;
+    const uint16_t skipped = j->skipped;
+    const char *const culprit = j->culprit;
     const bool measuring = j->measuring;
     char *given;
     avitoi_answer_use_arena(c);
@@ -11788,6 +11790,8 @@ static void avitoi_list_begin_page(avito_client *c)
     } else if (c->priv.collect) {
         j->mem = mem;
         j->rows = rows;
+        j->skipped = skipped;
+        j->culprit = culprit;
         j->measuring = measuring;
     }
 }

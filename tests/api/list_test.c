@@ -37,7 +37,8 @@ static avito_chats_query all_pages(void)
 
 /* ---- the service ---- */
 
-static void give_page(struct script *s, int from, bool more)
+/* A page whose row `bad` breaks the model. */
+static void give_page_but(struct script *s, int from, bool more, int bad)
 {
     char body[4000];
     size_t n = 0;
@@ -45,12 +46,17 @@ static void give_page(struct script *s, int from, bool more)
     script_request(s);
     n += (size_t)snprintf(body + n, sizeof body - n, "{\"chats\":[");
     for (int i = from; i < from + LIMIT; i++) {
-        n += (size_t)snprintf(body + n, sizeof body - n, "%s{\"id\":\"c%03d\",\"updated\":%d}",
-                              i == from ? "" : ",", i, 2000 - i);
+        n += (size_t)snprintf(body + n, sizeof body - n, "%s{\"id\":\"c%03d\",\"updated\":%s%d}",
+                              i == from ? "" : ",", i, i == bad ? "{},\"zz\":" : "", 2000 - i);
     }
     n += (size_t)snprintf(body + n, sizeof body - n, "],\"meta\":{\"has_more\":%s}}",
                           more ? "true" : "false");
     script_answer_json(s, 200, body, n);
+}
+
+static void give_page(struct script *s, int from, bool more)
+{
+    give_page_but(s, from, more, -1);
 }
 
 static void give(struct script *s, int status, const char *body)
@@ -154,6 +160,30 @@ static void test_collected_when_the_token_runs_out(void **state)
         clock_advance(&l.clock, 3000);
         assert_string_equal(dump_result_name(lane_run(&l, rc)), "OK");
         assert_chats(&l, &chats);
+        assert_null(script_problem_open(&l.script, true));
+        lane_free(&l);
+    }
+}
+
+/* Rows that are left out count, on whichever page they are. */
+static void test_collected_without_a_bad_row(void **state)
+{
+    static const int bad[] = {3, STEP + 7};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        const avito_chats_query q = all_pages();
+        avito_chats chats;
+        struct lane l;
+        lane_init(&l, 512);
+        script_connect(&l.script);
+        give_page_but(&l.script, 0, true, bad[i]);
+        give_page_but(&l.script, STEP, false, bad[i]);
+        assert_int_equal(lane_run(&l, avito_get_chats(&l.client, 1, &q, &l.arena, &chats)),
+                         AVITO_OK);
+        assert_int_equal(chats.count, ROWS - 1);
+        assert_int_equal(chats.skipped, 1);
+        assert_string_equal(chats.lacked, "updated");
         assert_null(script_problem_open(&l.script, true));
         lane_free(&l);
     }
@@ -891,6 +921,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_collected_when_the_token_is_refused),
         cmocka_unit_test(test_collected_when_the_token_runs_out),
+        cmocka_unit_test(test_collected_without_a_bad_row),
         cmocka_unit_test(test_collected_again_in_little_memory),
         cmocka_unit_test(test_streamed_when_the_token_is_refused),
         cmocka_unit_test(test_peak_when_the_token_is_refused),
