@@ -48,6 +48,9 @@ PLANTS = [
     ("what was left out of the log stays unsaid", "gateway.c", "    return v->unsaid > 0 && is_hour_over(g, v);", "    return v->unsaid > 0 && g == NULL;"),
     ("an account that goes waits for an upload", "job.c", "(j->phase == CALLING && j->call != CALL_UPLOAD)", "j->phase == CALLING"),
     ("a wrong command is done the second time", "job.c", "(j->o->wrong != NULL || was_refused(a, j->id))", "was_refused(a, j->id)"),
+    ("polls take all turns", "gateway.c", "lets_pass(a) && avito_inbox_deadline_ms(&a->inbox) == 0;", "false;"),
+    ("commands take all turns", "job.c", " && !a->priv.poll_waits && has_lane(a)", " && has_lane(a)"),
+    ("the wait for a turn counts as the service's", "job.c", "    return turn_ms(a) + ms;\n", "    return turn_ms(a) > ms ? turn_ms(a) : ms;\n"),
     ("a send goes on after a sleep", "job.c", "    return is_late(a, j) ||", "    return"),
     ("publications into a dead connection", "gateway.c", "    mqtt_end(g->o.broker);", "    (void)0;"),
 ]

@@ -37,11 +37,13 @@ static uint32_t boot_ms(void *ctx)
 /* ---- the service, and lanes to it ---- */
 
 static sim *service;
-static bool down;         /* it fails */
-static uint32_t slow_ms;  /* it takes so long */
-static bool flaps;        /* it fails every other ten seconds */
-static uint32_t begun_ms; /* the last "begun" note began then, on the clock that counts sleep */
-static bool note_is_old;  /* the last "begun" note took over 5 s */
+static bool down;             /* it fails */
+static uint32_t slow_ms;      /* it takes so long */
+static uint32_t slow_send_ms; /* and so long for a send, if that is more */
+static bool flaps;            /* it fails every other ten seconds */
+static uint32_t begun_ms;     /* the last "begun" note began then, on the clock that counts sleep */
+static uint32_t turn_ms;      /* a request waits so long, for few are allowed */
+static bool note_is_old;      /* the last "begun" note took over 5 s */
 
 static sim_fault service_fault(void *ctx, const sim_request_info *request)
 {
@@ -49,7 +51,7 @@ static sim_fault service_fault(void *ctx, const sim_request_info *request)
 
     (void)ctx;
     memset(&f, 0, sizeof f);
-    if ((note_is_old || boot_ms(NULL) - begun_ms > 26000) &&
+    if ((note_is_old || boot_ms(NULL) - begun_ms > 26000 + turn_ms) &&
         (request->op == SIM_SEND || request->op == SIM_SEND_IMAGE)) {
         printf("# a send by an old note\n");
         failures++;
@@ -58,7 +60,7 @@ static sim_fault service_fault(void *ctx, const sim_request_info *request)
         f.status = 503;
         return f;
     }
-    f.delay_ms = slow_ms;
+    f.delay_ms = request->op == SIM_SEND && slow_send_ms > 0 ? slow_send_ms : slow_ms;
     if (bad(12)) {
         draw_fault(&f);
     }
@@ -153,7 +155,7 @@ static unsigned over_quota, statuses, states;
 static unsigned heard[BUYERS]; /* how often each buyer's message was published */
 static char result_of[COMMANDS + 1][24];
 static bool answered[COMMANDS + 1];
-static size_t results;
+static size_t results, found; /* found: in the chat, since the service's answer did not come */
 
 static void put(const void *data, size_t len)
 {
@@ -233,6 +235,7 @@ static void note_result(const char *payload)
     int number;
 
     results++;
+    found += strstr(payload, "found in the chat") != NULL;
     if (sscanf(payload, "{\"id\":\"%70[^\"]\",\"outcome\":\"%20[^\"]\"", id, outcome) != 2 ||
         sscanf(id, "c%d", &number) != 1 || number < 1 || number > COMMANDS) {
         return;
@@ -733,7 +736,7 @@ static void begin_world(uint64_t seed)
     up = true;
     forgets = seed % 2 == 0;
     connected = listener_away = disk_full = false;
-    to_broker_len = to_client_len = disk_len = slot_len[0] = slot_len[1] = results = 0;
+    to_broker_len = to_client_len = disk_len = slot_len[0] = slot_len[1] = results = found = 0;
     client_from_ms = 0;
     kept_session = 0;
     memset(&session, 0, sizeof session);
@@ -741,7 +744,7 @@ static void begin_world(uint64_t seed)
     memset(answered, 0, sizeof answered);
     memset(result_of, 0, sizeof result_of);
     memset(refused, 0, sizeof refused);
-    later = slept_ms = 0;
+    later = slept_ms = turn_ms = 0;
     note_is_old = under_way = false;
     started = false;
     o.seed = seed;
@@ -1261,13 +1264,20 @@ static void hints_in_the_middle(void)
     }
 }
 
+/* So many requests a minute. */
+static void allow(uint32_t rate)
+{
+    account.o.requests_per_minute = rate;
+    turn_ms = 60000u / rate;
+}
+
 /* The send waits for its turn: what another has sent meanwhile is not sent. */
 static void hint_before_a_turn(void)
 {
     begin_world(2);
     calm = true;
     run_for(10);
-    account.o.requests_per_minute = 2;
+    allow(2);
     shop.inbox.o.poll_ms = 600000; /* polls need turns, too */
     run_for(70);
     expect(ask(1), "the broker takes it");
@@ -1292,6 +1302,34 @@ static void hint_while_looking(void)
     hint("sent", "m1");
     run_for(5);
     expect(strcmp(result_of[1], "sent") == 0, "it is looked for no longer");
+}
+
+/* A limit of few requests a minute, which polls and commands share: both are done in their turn, and no send is given up
+ * because its turn was late. */
+static void few_requests(uint32_t rate)
+{
+    char text[32];
+
+    begin_world(2);
+    calm = true;
+    run_for(10);
+    allow(rate);
+    slow_send_ms = 15000;
+    for (int i = 1; i <= 4; i++) {
+        expect(ask(i), "the broker takes it");
+    }
+    (void)sim_buyer_writes(service, chat, "buyer 0");
+    for (uint64_t end = now_ms + 20 * turn_ms + 60000; now_ms < end && !answered[4];) {
+        step_world();
+    }
+    for (int i = 1; i <= 4; i++) {
+        sprintf(text, "command %d.", i);
+        expect(times_stored(text) == 1 && strcmp(result_of[i], "sent") == 0,
+               "each command has its turns");
+    }
+    expect(found == 0, "none has to be looked for");
+    expect(heard[0] == 1, "and the inbox has its turns between them");
+    slow_send_ms = 0;
 }
 
 /* Three of one id come at once, and only one PUBACK finds room. */
@@ -1373,6 +1411,10 @@ int main(int argc, char **argv)
     end_world();
     hint_before_a_turn();
     end_world();
+    for (uint32_t rate = 1; rate <= 4; rate++) {
+        few_requests(rate);
+        end_world();
+    }
     fails_for_good();
     end_world();
     account_leaves();

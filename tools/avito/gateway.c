@@ -726,6 +726,14 @@ static bool is_between_rounds(const gateway_account *a)
     return avito_wants(a->o.reader) == 0 && avito_inbox_deadline_ms(&a->inbox) > 0;
 }
 
+/* Where requests are limited, polls and commands take turns: a poll that is due again before the next turn comes would
+ * take them all. A command that has begun lets no poll begin, and the next one waits for that. */
+static bool lets_pass(const gateway_account *a)
+{
+    return a->o.reader->account->o.requests_per_minute > 0 && avito_wants(a->o.reader) == 0 &&
+           gateway_job_is_calling(a);
+}
+
 static void read_inbox(gateway_account *a, uint32_t now_ms)
 {
     avito_message m;
@@ -755,9 +763,11 @@ static void step_messages(gateway_account *a, uint32_t now_ms)
     if (a->priv.message == MESSAGE_HELD && waited) {
         a->priv.message = MESSAGE_NONE; /* the inbox gives the same one again */
     }
+    a->priv.poll_waits = false;
     if (a->priv.message == MESSAGE_NONE && g->priv.ready && !g->priv.closing &&
         is_over(a->priv.pause_from_ms, a->priv.pause_ms, now_ms)) {
-        read_inbox(a, now_ms);
+        a->priv.poll_waits = lets_pass(a) && avito_inbox_deadline_ms(&a->inbox) == 0;
+        a->priv.poll_waits ? (void)0 : read_inbox(a, now_ms);
     }
 }
 
@@ -1175,7 +1185,7 @@ static uint32_t running_deadline(const gateway_account *a, uint32_t now_ms)
     if (a->priv.message == MESSAGE_HELD || a->priv.message == MESSAGE_ACCEPTING) {
         ms = left(a->priv.held_from_ms, a->priv.held_ms, now_ms);
     } else if (a->priv.message == MESSAGE_NONE && a->priv.g->priv.ready &&
-               !a->priv.g->priv.blocked) {
+               !a->priv.g->priv.blocked && !a->priv.poll_waits) {
         const uint32_t pause_ms = left(a->priv.pause_from_ms, a->priv.pause_ms, now_ms);
 
         ms = avito_inbox_deadline_ms(&a->inbox);

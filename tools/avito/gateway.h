@@ -136,6 +136,7 @@ typedef struct gateway_account {
         int unread;                               /* chats; -1: not known */
         int64_t error_at;
         uint8_t phase, message;
+        bool poll_waits; /* for the command in progress */
         bool waits_for_lane, stirred, told, failing, held, unread_due, leaving;
         struct gateway_voice voice;
         struct gateway_again again;

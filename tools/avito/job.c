@@ -685,16 +685,21 @@ static int call_unread(gateway_account *a, struct gateway_job *j)
     return avito_get_chats(a->lane->client, a->user_id, &query, a->lane->arena, &j->out.chats);
 }
 
-/* A limit of few requests a minute makes a call wait for its turn. */
-static uint32_t longest_call_ms(const gateway_account *a, const struct gateway_job *j)
+/* So long a request waits for its turn, if requests are limited. */
+static uint32_t turn_ms(const gateway_account *a)
 {
     const uint32_t rate = a->o.reader->account->o.requests_per_minute;
-    const uint32_t turn_ms = rate > 0 ? 60000u / rate + 1000u : 0;
+
+    return rate > 0 ? 60000u / rate + 1000u : 0;
+}
+
+static uint32_t longest_call_ms(const gateway_account *a, const struct gateway_job *j)
+{
     const uint32_t ms = j->call == CALL_UPLOAD ? UPLOAD_MS
                         : j->call == CALL_SEND ? SEND_MS
                                                : CALL_MS;
 
-    return turn_ms > ms ? turn_ms : ms;
+    return turn_ms(a) + ms;
 }
 
 static int begin_call(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
@@ -799,7 +804,9 @@ static void take_message_id(struct gateway_job *j, avito_str id)
 
 static uint32_t look_for_ms(const gateway_account *a)
 {
-    return a->priv.g->o.look_for_ms > 0 ? a->priv.g->o.look_for_ms : LOOK_FOR_MS;
+    const uint32_t ms = a->priv.g->o.look_for_ms;
+
+    return ms > 0 ? ms + turn_ms(a) : LOOK_FOR_MS; /* another's send may still wait for its turn */
 }
 
 static void give_up_looking(gateway_account *a, struct gateway_job *j)
@@ -991,7 +998,7 @@ static void call_now(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
 
 static void step_waiting(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
 {
-    if (a->user_id != 0 && !is_answered(a, j, now_ms) && has_lane(a)) {
+    if (a->user_id != 0 && !is_answered(a, j, now_ms) && !a->priv.poll_waits && has_lane(a)) {
         j->call = j->call == CALL_FIRST ? first_call(j) : j->call;
         call_now(a, j, now_ms);
     }
@@ -1141,7 +1148,7 @@ static bool move(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
     return j->phase != phase || j->call != call;
 }
 
-static bool needs_lane(const gateway_account *a)
+bool gateway_job_is_calling(const gateway_account *a)
 {
     const struct gateway_job *j = a->priv.jobs;
 
@@ -1171,7 +1178,7 @@ void gateway_job_step(gateway_account *a, uint32_t now_ms)
 
     while ((j = current(a, now_ms)) != NULL && (!a->priv.leaving || gateway_job_is_busy(a)) &&
            move(a, j, now_ms)) {
-        if (!needs_lane(a)) {
+        if (!gateway_job_is_calling(a)) {
             return_lane(a); /* others have their turn */
         }
     }

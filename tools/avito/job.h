@@ -40,6 +40,9 @@ void gateway_job_drop(gateway_account *a);
 
 size_t gateway_job_count(const gateway_account *a); /* the number of those not answered */
 
+/* A call is in progress, or a send is about to follow its note. */
+bool gateway_job_is_calling(const gateway_account *a);
+
 /* A call is in progress, or its outcome is to be noted. */
 bool gateway_job_is_busy(const gateway_account *a);
 
