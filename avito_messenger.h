@@ -372,9 +372,6 @@
  *     IDLE     ACCOUNT .       .         .       .      .       .    .       .     IDLE
  *     ACCOUNT  .       CONNECT .         .       .      .       .    ACCOUNT .     IDLE
  *     CONNECT  .       .       SEND      .       .      .       .    ACCOUNT .     IDLE
- *     SEND     .       .       .         HEAD    BODY   .       .    ACCOUNT .     IDLE
- *     HEAD     .       .       .         .       BODY   .       .    ACCOUNT .     IDLE
- *     BODY     .       .       .         .       .      ROW     .    ACCOUNT DRAIN IDLE
  *     ROW      .       .       .         .       .      .       BODY .       DRAIN IDLE
  *     DRAIN    .       .       .         .       .      .       .    ACCOUNT .     IDLE
  *
@@ -1801,7 +1798,7 @@ struct avitoi_json_frame {
     uint8_t kind;
     uint8_t field;   /* object: the row of the member being read, or the last one that was */
     bool high;       /* object: its struct is at the high end until it is complete */
-    uint8_t type;    /* object: AVITOI_JSON_TYPE_* of what its TYPE has said */
+    uint8_t type;    /* object: AVITOI_SCHEMA_TYPE_* of what its TYPE has said */
 };
 
 /* The response head reader. */
@@ -2262,6 +2259,12 @@ static unsigned avitoi_text_hex_digit(char c)
     return digit < 10u ? digit : letter < 6u ? letter + 10u : 16u;
 }
 
+/* The hex digit of a value below 16. */
+static char avitoi_text_of_digit(unsigned value)
+{
+    return (char)(value < 10u ? '0' + value : 'A' - 10u + value);
+}
+
 /* FNV-1a, never 0. */
 AVITOI_APART_IF_SMALL static uint64_t avitoi_text_hash(const char *p, size_t len)
 {
@@ -2709,8 +2712,8 @@ static bool avitoi_number_parse_int(const char *p, size_t len, int64_t *out)
 
 #define AVITOI_SCHEMA_STR    0 /* string                      -> avito_str */
 #define AVITOI_SCHEMA_TEXT   1 /* string that may be cut      -> avito_str */
-#define AVITOI_SCHEMA_TYPE   2 /* string that tells what a TYPED row of the object is; judged by the child's
-                           finish, which makes word_len 0 if that is for another type */
+#define AVITOI_SCHEMA_TYPE   2 /* string that tells what a TYPED row of the object is: what the one key of
+                           the child says, or another type */
 #define AVITOI_SCHEMA_INT    3 /* whole number, or text of it -> int64_t */
 #define AVITOI_SCHEMA_BOOL   4 /* true, false                 -> bool, and the bool after it: it was there */
 #define AVITOI_SCHEMA_E7     5 /* number, or text of it       -> int32_t in 1e-7 */
@@ -2733,28 +2736,37 @@ struct avitoi_schema_field {
     uint16_t offset;
     uint16_t want; /* mask bits of which one must be set */
     uint8_t key_len, form_len, kind;
+    bool shown;
 #else
     unsigned offset : 9;
-    unsigned want : 14;
+    unsigned shown : 1;
+    unsigned want : 13;
     unsigned key_len : 5;
     unsigned kind : 4;
 #endif
 };
 #define AVITOI_SCHEMA_ALWAYS 0x1000u /* in `want` of a row, and of every reader */
-#define AVITOI_SCHEMA_SHOWN  0x2000u /* in `want` of a row, and of no reader: it is only shown */
+#define AVITOI_SCHEMA_SHOWN  0x2000u /* beside the mask bits of a row, and of no reader: it is only shown */
 
-/* Before it in memory stand the children of its rows that have one. After it come its rows, and after them
- * their keys, each ended by a NUL. */
+typedef void (*avitoi_schema_finish)(struct avitoi_json *json, void *model);
+
+/* Before it in memory stand the children of its rows that have one, and then its finish, which does what a
+ * row cannot say. After it come its rows, and after them their keys, each ended by a NUL. */
 struct avitoi_schema {
-    void (*finish)(struct avitoi_json *json, void *model); /* what a row cannot say */
-    uint16_t size;    /* of the struct */
+#if AVITO_WITH_SHORTCUTS
+    size_t size; /* of the struct; aligned as the rows are, which follow */
+#else
+    uint16_t size;
+#endif
     uint8_t count;
+    bool finishes : 1; /* it has a finish */
     bool bare : 1;    /* as root: the value may be that of the first field alone */
     bool lenient : 1; /* a member of another type is dropped instead of refused */
 };
 
 #define AVITOI_SCHEMA_WANT_(want)                                                                  \
-    (((want) & ~AVITOI_SCHEMA_SHOWN) != 0 ? (want) : (want) | AVITOI_SCHEMA_ALWAYS)
+    (((want) & ~AVITOI_SCHEMA_SHOWN) != 0 ? (want) & ~AVITOI_SCHEMA_SHOWN : AVITOI_SCHEMA_ALWAYS)
+#define AVITOI_SCHEMA_SHOWN_(want) (((want) & AVITOI_SCHEMA_SHOWN) != 0)
 #define AVITOI_SCHEMA_KEY_MAX 20u /* bytes of a key: key_len and form have room for it */
 
 #if AVITO_WITH_SHORTCUTS
@@ -2763,16 +2775,16 @@ struct avitoi_schema {
 #define AVITOI_SCHEMA_CHILD_ROW_(M, key, kind, member, want, child)                                \
     {child, #key "\":", AVITOI_SCHEMA_FORM_MASK_(AVITOI_SCHEMA_FORM_LEN_(key)),                    \
      offsetof(M, member), AVITOI_SCHEMA_WANT_(want), sizeof(#key) - 1u,                            \
-     AVITOI_SCHEMA_FORM_LEN_(key), kind},
+     AVITOI_SCHEMA_FORM_LEN_(key), kind, AVITOI_SCHEMA_SHOWN_(want)},
 #define AVITOI_SCHEMA_ROW_(M, key, kind, member, want)                                             \
     AVITOI_SCHEMA_CHILD_ROW_(M, key, kind, member, want, NULL)
-#define AVITOI_SCHEMA_ROW_LAST_ {NULL, "", 1u << 31, 0, 0, 0, 0, 0} /* matches no key: no end to test for */
+#define AVITOI_SCHEMA_ROW_LAST_ {NULL, "", 1u << 31, 0, 0, 0, 0, 0, false} /* matches no key: no end test */
 #define AVITOI_SCHEMA_LAST 1u
 #else
 #define AVITOI_SCHEMA_CHILD_ROW_(M, key, kind, member, want, child)                                \
     AVITOI_SCHEMA_ROW_(M, key, kind, member, want)
 #define AVITOI_SCHEMA_ROW_(M, key, kind, member, want)                                             \
-    {offsetof(M, member), AVITOI_SCHEMA_WANT_(want), sizeof(#key) - 1u, kind},
+    {offsetof(M, member), AVITOI_SCHEMA_SHOWN_(want), AVITOI_SCHEMA_WANT_(want), sizeof(#key) - 1u, kind},
 #define AVITOI_SCHEMA_ROW_LAST_
 #define AVITOI_SCHEMA_LAST 0u
 #endif
@@ -2786,27 +2798,34 @@ struct avitoi_schema {
 
 /* Defines avitoi_schema_<name> of the struct `model` from the row list `rows`, so that what is not linked
  * leaves no key behind. A leaf has no row with a child. */
-#define AVITOI_SCHEMA(name, model, rows, finish, bare, lenient)                                    \
-    AVITOI_SCHEMA_OF_(name, model, rows, finish, bare, lenient,                                    \
-                      const struct avitoi_schema * children[0u rows(AVITOI_SCHEMA_NONE_,           \
-                                                                    AVITOI_SCHEMA_ROW_COUNT_, )];, \
+#define AVITOI_SCHEMA(name, model, rows, bare, lenient)                                            \
+    AVITOI_SCHEMA_OF_(name, model, rows, bare, lenient, false, AVITOI_SCHEMA_CHILDREN_(rows),      \
                       {rows(AVITOI_SCHEMA_NONE_, AVITOI_SCHEMA_CHILD_, )}, )
-#define AVITOI_SCHEMA_LEAF(name, model, rows, finish, bare, lenient)                               \
-    AVITOI_SCHEMA_OF_(name, model, rows, finish, bare, lenient, , )
-#define AVITOI_SCHEMA_OF_(name, model, rows, finish, bare, lenient, children, ...)                 \
+#define AVITOI_SCHEMA_FINISHED(name, model, rows, finish, bare, lenient)                           \
+    AVITOI_SCHEMA_OF_(name, model, rows, bare, lenient, true,                                      \
+                      AVITOI_SCHEMA_CHILDREN_(rows) avitoi_schema_finish before;,                  \
+                      {rows(AVITOI_SCHEMA_NONE_, AVITOI_SCHEMA_CHILD_, )}, finish, )
+#define AVITOI_SCHEMA_LEAF(name, model, rows, bare, lenient)                                       \
+    AVITOI_SCHEMA_OF_(name, model, rows, bare, lenient, false, , )
+#define AVITOI_SCHEMA_FINISHED_LEAF(name, model, rows, finish, bare, lenient)                      \
+    AVITOI_SCHEMA_OF_(name, model, rows, bare, lenient, true, avitoi_schema_finish before;, finish, )
+#define AVITOI_SCHEMA_CHILD_COUNT_(rows) (0u rows(AVITOI_SCHEMA_NONE_, AVITOI_SCHEMA_ROW_COUNT_, ))
+#define AVITOI_SCHEMA_CHILDREN_(rows)                                                              \
+    const struct avitoi_schema *children[AVITOI_SCHEMA_CHILD_COUNT_(rows)];
+#define AVITOI_SCHEMA_OF_(name, model, rows, bare, lenient, finishes, before, ...)                 \
     AVITOI_ASSERT(name##_rows, AVITOI_SCHEMA_ROWS(rows) <= 31u && sizeof(model) <= 512u);          \
     AVITOI_ASSERT(name##_keys, true rows(AVITOI_SCHEMA_ROW_FITS_, AVITOI_SCHEMA_ROW_FITS_, ));     \
     static const struct avitoi_schema_##name##_whole {                                             \
-        children struct avitoi_schema schema;                                                      \
+        before struct avitoi_schema schema;                                                        \
         struct avitoi_schema_field fields[AVITOI_SCHEMA_ROWS(rows) + AVITOI_SCHEMA_LAST];          \
         char keys[sizeof(AVITOI_SCHEMA_KEYS(rows))];                                               \
     } avitoi_schema_##name = {                                                                     \
-        __VA_ARGS__{finish, (uint16_t)sizeof(model), (uint8_t)AVITOI_SCHEMA_ROWS(rows), bare, lenient}, \
+        __VA_ARGS__{(uint16_t)sizeof(model), (uint8_t)AVITOI_SCHEMA_ROWS(rows), finishes, bare, lenient}, \
         {rows(AVITOI_SCHEMA_ROW_, AVITOI_SCHEMA_CHILD_ROW_, model) AVITOI_SCHEMA_ROW_LAST_},       \
         AVITOI_SCHEMA_KEYS(rows)};                                                                 \
     AVITOI_ASSERT(name##_is_after,                                                                 \
                   offsetof(struct avitoi_schema_##name##_whole, schema) ==                         \
-                      (0u rows(AVITOI_SCHEMA_NONE_, AVITOI_SCHEMA_ROW_COUNT_, )) * sizeof(void *)); \
+                      (AVITOI_SCHEMA_CHILD_COUNT_(rows) + finishes) * sizeof(void *));             \
     AVITOI_ASSERT(name##_follows, offsetof(struct avitoi_schema_##name##_whole, fields) ==         \
                                       offsetof(struct avitoi_schema_##name##_whole, schema) +      \
                                           sizeof(struct avitoi_schema))
@@ -2832,10 +2851,21 @@ static bool avitoi_schema_is_parent(const struct avitoi_schema_field *field)
 static const struct avitoi_schema *avitoi_schema_child(const struct avitoi_schema *schema, unsigned row)
 {
     const struct avitoi_schema *const *child = (const struct avitoi_schema *const *)(const void *)schema;
+    child -= schema->finishes ? 1 : 0;
     for (; row < schema->count; row++) {
         child -= avitoi_schema_is_parent(&avitoi_schema_fields(schema)[row]) ? 1 : 0;
     }
     return *child;
+}
+
+/* Does what no row says, with a complete struct. */
+static void avitoi_schema_complete(const struct avitoi_schema *schema, struct avitoi_json *json, void *model)
+{
+    const avitoi_schema_finish *const before = (const avitoi_schema_finish *)(const void *)schema;
+    if (schema->finishes) {
+        const avitoi_schema_finish finish = before[-1];
+        finish(json, model);
+    }
 }
 
 /* The key of a row. */
@@ -2847,6 +2877,15 @@ static const char *avitoi_schema_key(const struct avitoi_schema *schema, unsigne
         key += avitoi_schema_fields(schema)[i].key_len + 1u;
     }
     return key;
+}
+
+enum { AVITOI_SCHEMA_TYPE_UNKNOWN, AVITOI_SCHEMA_TYPE_RIGHT, AVITOI_SCHEMA_TYPE_OTHER };
+
+/* What does a TYPE say, of which this is the child? */
+static uint8_t avitoi_schema_judge(const struct avitoi_schema *child, avito_str type)
+{
+    return avito_str_equal(type, avitoi_schema_keys(child)) ? AVITOI_SCHEMA_TYPE_RIGHT
+                                                            : AVITOI_SCHEMA_TYPE_OTHER;
 }
 
 #define AVITOI_SCHEMA_SYSTEM_PREFIX "[Системное сообщение]"
@@ -2880,19 +2919,19 @@ static avito_message_type avitoi_schema_message_type(avito_str word)
 #define AVITOI_SCHEMA_PAIR_ROWS(X, C, M)                                                           \
     X(M, , AVITOI_SCHEMA_STR, size, 0)                                                             \
     X(M, , AVITOI_SCHEMA_STR, url, AVITOI_SCHEMA_SHOWN)
-AVITOI_SCHEMA_LEAF(pair, avito_image_size, AVITOI_SCHEMA_PAIR_ROWS, NULL, false, false);
+AVITOI_SCHEMA_LEAF(pair, avito_image_size, AVITOI_SCHEMA_PAIR_ROWS, false, false);
 AVITOI_ASSERT(voice_file_is_pair, sizeof(avito_voice_file) == sizeof(avito_image_size));
 
 /* The same where the URL is what was asked for. */
 #define AVITOI_SCHEMA_ASKED_PAIR_ROWS(X, C, M)                                                     \
     X(M, , AVITOI_SCHEMA_STR, size, 0)                                                             \
     X(M, , AVITOI_SCHEMA_STR, url, 0)
-AVITOI_SCHEMA_LEAF(asked_pair, avito_image_size, AVITOI_SCHEMA_ASKED_PAIR_ROWS, NULL, false, false);
+AVITOI_SCHEMA_LEAF(asked_pair, avito_image_size, AVITOI_SCHEMA_ASKED_PAIR_ROWS, false, false);
 
 #define AVITOI_SCHEMA_UPLOADED_ROWS(X, C, M)                                                       \
     X(M, , AVITOI_SCHEMA_STR, image_id, 0)                                                         \
     C(M, , AVITOI_SCHEMA_MAP, sizes, 0, &avitoi_schema_asked_pair.schema)
-AVITOI_SCHEMA(uploaded, avito_uploaded_image, AVITOI_SCHEMA_UPLOADED_ROWS, NULL, false, false);
+AVITOI_SCHEMA(uploaded, avito_uploaded_image, AVITOI_SCHEMA_UPLOADED_ROWS, false, false);
 
 /* What a TYPED member points to that broke the model before its TYPE had come. */
 static const char avitoi_schema_left_out = 0;
@@ -2902,7 +2941,7 @@ static const char avitoi_schema_left_out = 0;
 #define AVITOI_SCHEMA_IMAGE_ROWS(X, C, M)                                                          \
     C(M, sizes, AVITOI_SCHEMA_MAP, sizes, AVITO_MESSAGE_IMAGES | AVITOI_SCHEMA_SHOWN,              \
       &avitoi_schema_pair.schema)
-AVITOI_SCHEMA(image, avito_image, AVITOI_SCHEMA_IMAGE_ROWS, NULL, false, false);
+AVITOI_SCHEMA(image, avito_image, AVITOI_SCHEMA_IMAGE_ROWS, false, false);
 
 #define AVITOI_SCHEMA_PREVIEW_ROWS(X, C, M)                                                        \
     X(M, description, AVITOI_SCHEMA_TEXT, description, AVITOI_SCHEMA_SHOWN)                        \
@@ -2911,18 +2950,18 @@ AVITOI_SCHEMA(image, avito_image, AVITOI_SCHEMA_IMAGE_ROWS, NULL, false, false);
       &avitoi_schema_pair.schema)                                                                  \
     X(M, title, AVITOI_SCHEMA_TEXT, title, AVITOI_SCHEMA_SHOWN)                                    \
     X(M, url, AVITOI_SCHEMA_STR, url, AVITOI_SCHEMA_SHOWN)
-AVITOI_SCHEMA(preview, avito_link_preview, AVITOI_SCHEMA_PREVIEW_ROWS, NULL, false, false);
+AVITOI_SCHEMA(preview, avito_link_preview, AVITOI_SCHEMA_PREVIEW_ROWS, false, false);
 
 #define AVITOI_SCHEMA_LINK_ROWS(X, C, M)                                                           \
     X(M, text, AVITOI_SCHEMA_TEXT, text, AVITOI_SCHEMA_SHOWN)                                      \
     X(M, url, AVITOI_SCHEMA_STR, url, AVITOI_SCHEMA_SHOWN)                                         \
     C(M, preview, AVITOI_SCHEMA_OBJ, preview, AVITOI_SCHEMA_SHOWN, &avitoi_schema_preview.schema)
-AVITOI_SCHEMA(link, avito_link, AVITOI_SCHEMA_LINK_ROWS, NULL, false, false);
+AVITOI_SCHEMA(link, avito_link, AVITOI_SCHEMA_LINK_ROWS, false, false);
 
 #define AVITOI_SCHEMA_ITEM_IMAGES_ROWS(X, C, M)                                                    \
     C(M, main, AVITOI_SCHEMA_MAP, main, AVITOI_SCHEMA_SHOWN, &avitoi_schema_pair.schema)           \
     X(M, count, AVITOI_SCHEMA_INT, count, AVITOI_SCHEMA_SHOWN)
-AVITOI_SCHEMA(item_images, avito_item_images, AVITOI_SCHEMA_ITEM_IMAGES_ROWS, NULL, false, false);
+AVITOI_SCHEMA(item_images, avito_item_images, AVITOI_SCHEMA_ITEM_IMAGES_ROWS, false, false);
 
 /* In a notification a listing may come in the form that it has in a chat. */
 struct avitoi_schema_wide_item {
@@ -2946,8 +2985,8 @@ static void avitoi_schema_finish_item_content(struct avitoi_json *json, void *mo
     X(M, title, AVITOI_SCHEMA_TEXT, item.title, AVITOI_SCHEMA_SHOWN)                               \
     X(M, url, AVITOI_SCHEMA_STR, item.item_url, AVITOI_SCHEMA_SHOWN)                               \
     C(M, images, AVITOI_SCHEMA_OBJ, images, AVITOI_SCHEMA_SHOWN, &avitoi_schema_item_images.schema)
-AVITOI_SCHEMA(item_content, struct avitoi_schema_wide_item, AVITOI_SCHEMA_ITEM_CONTENT_ROWS,
-              avitoi_schema_finish_item_content, false, false);
+AVITOI_SCHEMA_FINISHED(item_content, struct avitoi_schema_wide_item,
+                       AVITOI_SCHEMA_ITEM_CONTENT_ROWS, avitoi_schema_finish_item_content, false, false);
 
 static void avitoi_schema_finish_location(struct avitoi_json *json, void *model)
 {
@@ -2963,8 +3002,8 @@ static void avitoi_schema_finish_location(struct avitoi_json *json, void *model)
     X(M, lon, AVITOI_SCHEMA_E7, lon_e7, AVITOI_SCHEMA_SHOWN)                                       \
     X(M, text, AVITOI_SCHEMA_TEXT, text, AVITOI_SCHEMA_SHOWN)                                      \
     X(M, title, AVITOI_SCHEMA_TEXT, title, AVITOI_SCHEMA_SHOWN)
-AVITOI_SCHEMA_LEAF(location, avito_location, AVITOI_SCHEMA_LOCATION_ROWS,
-                   avitoi_schema_finish_location, false, false);
+AVITOI_SCHEMA_FINISHED_LEAF(location, avito_location, AVITOI_SCHEMA_LOCATION_ROWS,
+                            avitoi_schema_finish_location, false, false);
 
 static void avitoi_schema_finish_call(struct avitoi_json *json, void *model)
 {
@@ -2977,10 +3016,10 @@ static void avitoi_schema_finish_call(struct avitoi_json *json, void *model)
 #define AVITOI_SCHEMA_CALL_ROWS(X, C, M)                                                           \
     X(M, status, AVITOI_SCHEMA_STR, status_word, 0)                                                \
     X(M, target_user_id, AVITOI_SCHEMA_INT, target_user_id, 0)
-AVITOI_SCHEMA_LEAF(call, avito_call, AVITOI_SCHEMA_CALL_ROWS, avitoi_schema_finish_call, false, false);
+AVITOI_SCHEMA_FINISHED_LEAF(call, avito_call, AVITOI_SCHEMA_CALL_ROWS, avitoi_schema_finish_call, false, false);
 
 #define AVITOI_SCHEMA_VOICE_ROWS(X, C, M) X(M, voice_id, AVITOI_SCHEMA_STR, voice_id, 0)
-AVITOI_SCHEMA_LEAF(voice, avito_voice, AVITOI_SCHEMA_VOICE_ROWS, NULL, false, false);
+AVITOI_SCHEMA_LEAF(voice, avito_voice, AVITOI_SCHEMA_VOICE_ROWS, false, false);
 
 #define AVITOI_SCHEMA_MODEL_COUNT_(name, word) +1
 #define AVITOI_SCHEMA_MODEL_FIRST (AVITO_MESSAGE_TEXT + 1)
@@ -3001,7 +3040,7 @@ struct avitoi_schema_wide_content {
     C(M, call, AVITOI_SCHEMA_OBJ, AVITOI_SCHEMA_MODEL_AT(CALL), 0, &avitoi_schema_call.schema)     \
     C(M, voice, AVITOI_SCHEMA_OBJ, AVITOI_SCHEMA_MODEL_AT(VOICE), 0, &avitoi_schema_voice.schema)  \
     X(M, flow_id, AVITOI_SCHEMA_STR, flow_id, AVITOI_SCHEMA_SHOWN)
-AVITOI_SCHEMA(content, struct avitoi_schema_wide_content, AVITOI_SCHEMA_CONTENT_ROWS, NULL, false, false);
+AVITOI_SCHEMA(content, struct avitoi_schema_wide_content, AVITOI_SCHEMA_CONTENT_ROWS, false, false);
 AVITOI_ASSERT(each_model_has_a_row, /* beside text and flow_id */
               AVITOI_SCHEMA_ROWS(AVITOI_SCHEMA_CONTENT_ROWS) ==
                   2u AVITO_MESSAGE_MODELS(AVITOI_SCHEMA_MODEL_COUNT_));
@@ -3078,7 +3117,7 @@ static void avitoi_schema_finish_quote(struct avitoi_json *json, void *model)
     X(M, type, AVITOI_SCHEMA_STR, type_word, AVITOI_SCHEMA_SHOWN)                                  \
     C(M, content, AVITOI_SCHEMA_OBJ, content.as.wide, AVITO_MESSAGE_CONTENTS | AVITOI_SCHEMA_SHOWN, \
       &avitoi_schema_content.schema)
-AVITOI_SCHEMA(quote, avito_quote, AVITOI_SCHEMA_QUOTE_ROWS, avitoi_schema_finish_quote, false, false);
+AVITOI_SCHEMA_FINISHED(quote, avito_quote, AVITOI_SCHEMA_QUOTE_ROWS, avitoi_schema_finish_quote, false, false);
 
 /* What message texts have shown of the account's tariff. */
 enum { AVITOI_SCHEMA_TARIFF_UNKNOWN, AVITOI_SCHEMA_TARIFF_THERE, AVITOI_SCHEMA_TARIFF_MISSING };
@@ -3158,15 +3197,15 @@ static void avitoi_schema_finish_message(struct avitoi_json *json, void *model)
     X(M, chat_type, AVITOI_SCHEMA_STR, chat_type_word, 0)                                          \
     X(M, item_id, AVITOI_SCHEMA_INT, item_id, 0)                                                   \
     X(M, published_at, AVITOI_SCHEMA_STR, published_at, AVITOI_SCHEMA_SHOWN)
-AVITOI_SCHEMA(message, avito_message, AVITOI_SCHEMA_MESSAGE_ROWS, avitoi_schema_finish_message, false, false);
+AVITOI_SCHEMA_FINISHED(message, avito_message, AVITOI_SCHEMA_MESSAGE_ROWS,
+                       avitoi_schema_finish_message, false, false);
 
 /* The answer to a send, which holds what can be sent: who sends only need not link the rest. */
 #define AVITOI_SCHEMA_SENT_CONTENT_ROWS(X, C, M)                                                   \
     X(M, text, AVITOI_SCHEMA_TEXT, text, AVITOI_SCHEMA_SHOWN)                                      \
     C(M, image, AVITOI_SCHEMA_OBJ, AVITOI_SCHEMA_MODEL_AT(IMAGE), AVITOI_SCHEMA_SHOWN,             \
       &avitoi_schema_image.schema)
-AVITOI_SCHEMA(sent_content, struct avitoi_schema_wide_content, AVITOI_SCHEMA_SENT_CONTENT_ROWS,
-              NULL, false, false);
+AVITOI_SCHEMA(sent_content, struct avitoi_schema_wide_content, AVITOI_SCHEMA_SENT_CONTENT_ROWS, false, false);
 
 /* The service names no author, and the description's sample says "in" of what was sent. */
 static void avitoi_schema_finish_sent(struct avitoi_json *json, void *model)
@@ -3186,7 +3225,7 @@ static void avitoi_schema_finish_sent(struct avitoi_json *json, void *model)
     C(M, content, AVITOI_SCHEMA_OBJ, content.as.wide, AVITOI_SCHEMA_SHOWN, &avitoi_schema_sent_content.schema) \
     X(M, type, AVITOI_SCHEMA_STR, type_word, AVITOI_SCHEMA_SHOWN)                                  \
     X(M, direction, AVITOI_SCHEMA_STR, direction_word, AVITOI_SCHEMA_SHOWN)
-AVITOI_SCHEMA(sent, avito_message, AVITOI_SCHEMA_SENT_ROWS, avitoi_schema_finish_sent, false, false);
+AVITOI_SCHEMA_FINISHED(sent, avito_message, AVITOI_SCHEMA_SENT_ROWS, avitoi_schema_finish_sent, false, false);
 
 /* ======================================================================= *
  * >>25 SCHEMAS: CHATS TO REPLIES
@@ -3201,7 +3240,7 @@ AVITOI_SCHEMA(sent, avito_message, AVITOI_SCHEMA_SENT_ROWS, avitoi_schema_finish
 #define AVITOI_SCHEMA_AVATAR_ROWS(X, C, M)                                                         \
     X(M, default, AVITOI_SCHEMA_STR, default_url, AVITOI_SCHEMA_SHOWN)                             \
     C(M, images, AVITOI_SCHEMA_MAP, images, AVITOI_SCHEMA_SHOWN, &avitoi_schema_pair.schema)
-AVITOI_SCHEMA(avatar, avito_avatar, AVITOI_SCHEMA_AVATAR_ROWS, NULL, false, false);
+AVITOI_SCHEMA(avatar, avito_avatar, AVITOI_SCHEMA_AVATAR_ROWS, false, false);
 
 #define AVITOI_SCHEMA_PROFILE_ROWS(X, C, M)                                                        \
     X(M, user_id, AVITOI_SCHEMA_INT, user_id, AVITOI_SCHEMA_SHOWN)                                 \
@@ -3209,7 +3248,7 @@ AVITOI_SCHEMA(avatar, avito_avatar, AVITOI_SCHEMA_AVATAR_ROWS, NULL, false, fals
     C(M, avatar, AVITOI_SCHEMA_OBJ, avatar, AVITO_CHAT_AVATARS | AVITOI_SCHEMA_SHOWN,              \
       &avitoi_schema_avatar.schema)                                                                \
     X(M, url, AVITOI_SCHEMA_STR, url, AVITOI_SCHEMA_SHOWN)
-AVITOI_SCHEMA(profile, avito_profile, AVITOI_SCHEMA_PROFILE_ROWS, NULL, false, false);
+AVITOI_SCHEMA(profile, avito_profile, AVITOI_SCHEMA_PROFILE_ROWS, false, false);
 
 #define AVITOI_SCHEMA_USER_ROWS(X, C, M)                                                           \
     X(M, id, AVITOI_SCHEMA_INT, id, 0)                                                             \
@@ -3218,13 +3257,13 @@ AVITOI_SCHEMA(profile, avito_profile, AVITOI_SCHEMA_PROFILE_ROWS, NULL, false, f
     C(M, public_user_profile, AVITOI_SCHEMA_OBJ, public_user_profile,                              \
       AVITO_CHAT_PROFILES | AVITOI_SCHEMA_SHOWN,                                                   \
       &avitoi_schema_profile.schema)
-AVITOI_SCHEMA(user, avito_user, AVITOI_SCHEMA_USER_ROWS, NULL, false, false);
+AVITOI_SCHEMA(user, avito_user, AVITOI_SCHEMA_USER_ROWS, false, false);
 
 #define AVITOI_SCHEMA_ITEM_LOCATION_ROWS(X, C, M)                                                  \
     X(M, title, AVITOI_SCHEMA_STR, title, AVITOI_SCHEMA_SHOWN)                                     \
     X(M, lat, AVITOI_SCHEMA_E7, lat_e7, AVITOI_SCHEMA_SHOWN)                                       \
     X(M, lon, AVITOI_SCHEMA_E7, lon_e7, AVITOI_SCHEMA_SHOWN)
-AVITOI_SCHEMA_LEAF(item_location, avito_item_location, AVITOI_SCHEMA_ITEM_LOCATION_ROWS, NULL, false, false);
+AVITOI_SCHEMA_LEAF(item_location, avito_item_location, AVITOI_SCHEMA_ITEM_LOCATION_ROWS, false, false);
 
 #define AVITOI_SCHEMA_ITEM_ROWS(X, C, M)                                                           \
     X(M, id, AVITOI_SCHEMA_INT, id, 0)                                                             \
@@ -3235,7 +3274,7 @@ AVITOI_SCHEMA_LEAF(item_location, avito_item_location, AVITOI_SCHEMA_ITEM_LOCATI
     X(M, price_string, AVITOI_SCHEMA_STR, price_string, AVITOI_SCHEMA_SHOWN)                       \
     X(M, url, AVITOI_SCHEMA_STR, url, AVITOI_SCHEMA_SHOWN)                                         \
     C(M, location, AVITOI_SCHEMA_OBJ, location, AVITOI_SCHEMA_SHOWN, &avitoi_schema_item_location.schema)
-AVITOI_SCHEMA(item, avito_item, AVITOI_SCHEMA_ITEM_ROWS, NULL, false, false);
+AVITOI_SCHEMA(item, avito_item, AVITOI_SCHEMA_ITEM_ROWS, false, false);
 
 static void avitoi_schema_finish_context(struct avitoi_json *json, void *model)
 {
@@ -3247,17 +3286,14 @@ static void avitoi_schema_finish_context(struct avitoi_json *json, void *model)
     }
 }
 
-static void avitoi_schema_finish_item_type(struct avitoi_json *json, void *model)
-{
-    json->word_len = avito_str_equal(*(const avito_str *)model, "item") ? 1 : 0;
-}
-static const struct avitoi_schema avitoi_schema_item_type = {
-    avitoi_schema_finish_item_type, sizeof(avito_str), 0, false, false};
+#define AVITOI_SCHEMA_ITEM_TYPE_ROWS(X, C, M) X(M, item, AVITOI_SCHEMA_STR, ptr, 0)
+AVITOI_SCHEMA_LEAF(item_type, avito_str, AVITOI_SCHEMA_ITEM_TYPE_ROWS, false, false);
 
 #define AVITOI_SCHEMA_CONTEXT_ROWS(X, C, M)                                                        \
-    C(M, type, AVITOI_SCHEMA_TYPE, type, 0, &avitoi_schema_item_type)                              \
+    C(M, type, AVITOI_SCHEMA_TYPE, type, 0, &avitoi_schema_item_type.schema)                       \
     C(M, value, AVITOI_SCHEMA_TYPED, item, 0, &avitoi_schema_item.schema)
-AVITOI_SCHEMA(context, avito_context, AVITOI_SCHEMA_CONTEXT_ROWS, avitoi_schema_finish_context, false, false);
+AVITOI_SCHEMA_FINISHED(context, avito_context, AVITOI_SCHEMA_CONTEXT_ROWS,
+                       avitoi_schema_finish_context, false, false);
 
 /* A chat of the service's own, as its id says. */
 static bool avitoi_schema_is_of_service(avito_str chat_id)
@@ -3282,7 +3318,7 @@ static void avitoi_schema_finish_chat(struct avitoi_json *json, void *model)
     X(M, updated, AVITOI_SCHEMA_INT, updated, 0)                                                   \
     C(M, users, AVITOI_SCHEMA_ARR, users, AVITO_CHAT_USERS, &avitoi_schema_user.schema)            \
     C(M, last_message, AVITOI_SCHEMA_OBJ, last_message, AVITO_CHAT_LAST_MESSAGE, &avitoi_schema_message.schema)
-AVITOI_SCHEMA(chat, avito_chat, AVITOI_SCHEMA_CHAT_ROWS, avitoi_schema_finish_chat, false, false);
+AVITOI_SCHEMA_FINISHED(chat, avito_chat, AVITOI_SCHEMA_CHAT_ROWS, avitoi_schema_finish_chat, false, false);
 
 /* ---- lists: the first row is the list itself ---- */
 
@@ -3291,7 +3327,7 @@ struct avitoi_schema_meta {
 };
 
 #define AVITOI_SCHEMA_META_ROWS(X, C, M) X(M, has_more, AVITOI_SCHEMA_BOOL, has_more, 0)
-AVITOI_SCHEMA_LEAF(meta, struct avitoi_schema_meta, AVITOI_SCHEMA_META_ROWS, NULL, false, false);
+AVITOI_SCHEMA_LEAF(meta, struct avitoi_schema_meta, AVITOI_SCHEMA_META_ROWS, false, false);
 
 /* Any items and count of the interface. */
 struct avitoi_schema_items {
@@ -3308,28 +3344,28 @@ struct avitoi_schema_list {
 #define AVITOI_SCHEMA_CHATS_ROWS(X, C, M)                                                          \
     C(M, chats, AVITOI_SCHEMA_ARR, items, 0, &avitoi_schema_chat.schema)                           \
     C(M, meta, AVITOI_SCHEMA_OBJ, meta, 0, &avitoi_schema_meta.schema)
-AVITOI_SCHEMA(chats, struct avitoi_schema_list, AVITOI_SCHEMA_CHATS_ROWS, NULL, false, false);
+AVITOI_SCHEMA(chats, struct avitoi_schema_list, AVITOI_SCHEMA_CHATS_ROWS, false, false);
 
 #define AVITOI_SCHEMA_MESSAGES_ROWS(X, C, M)                                                       \
     C(M, messages, AVITOI_SCHEMA_ARR, items, 0, &avitoi_schema_message.schema)                     \
     C(M, meta, AVITOI_SCHEMA_OBJ, meta, 0, &avitoi_schema_meta.schema)
-AVITOI_SCHEMA(messages, struct avitoi_schema_list, AVITOI_SCHEMA_MESSAGES_ROWS, NULL, true, false);
+AVITOI_SCHEMA(messages, struct avitoi_schema_list, AVITOI_SCHEMA_MESSAGES_ROWS, true, false);
 
 #define AVITOI_SCHEMA_UPLOADS_ROWS(X, C, M) C(M, , AVITOI_SCHEMA_MAP, items, 0, &avitoi_schema_uploaded.schema)
-AVITOI_SCHEMA(uploads, struct avitoi_schema_list, AVITOI_SCHEMA_UPLOADS_ROWS, NULL, true, false);
+AVITOI_SCHEMA(uploads, struct avitoi_schema_list, AVITOI_SCHEMA_UPLOADS_ROWS, true, false);
 
 #define AVITOI_SCHEMA_VOICES_ROWS(X, C, M)                                                         \
     C(M, voices_urls, AVITOI_SCHEMA_MAP, items, 0, &avitoi_schema_asked_pair.schema)
-AVITOI_SCHEMA(voices, struct avitoi_schema_list, AVITOI_SCHEMA_VOICES_ROWS, NULL, false, false);
+AVITOI_SCHEMA(voices, struct avitoi_schema_list, AVITOI_SCHEMA_VOICES_ROWS, false, false);
 
 #define AVITOI_SCHEMA_SUBSCRIPTION_ROWS(X, C, M)                                                   \
     X(M, url, AVITOI_SCHEMA_STR, url, 0)                                                           \
     X(M, version, AVITOI_SCHEMA_STR, version, AVITOI_SCHEMA_SHOWN)
-AVITOI_SCHEMA_LEAF(subscription, avito_subscription, AVITOI_SCHEMA_SUBSCRIPTION_ROWS, NULL, false, false);
+AVITOI_SCHEMA_LEAF(subscription, avito_subscription, AVITOI_SCHEMA_SUBSCRIPTION_ROWS, false, false);
 
 #define AVITOI_SCHEMA_SUBSCRIPTIONS_ROWS(X, C, M)                                                  \
     C(M, subscriptions, AVITOI_SCHEMA_ARR, items, 0, &avitoi_schema_subscription.schema)
-AVITOI_SCHEMA(subscriptions, struct avitoi_schema_list, AVITOI_SCHEMA_SUBSCRIPTIONS_ROWS, NULL, false, false);
+AVITOI_SCHEMA(subscriptions, struct avitoi_schema_list, AVITOI_SCHEMA_SUBSCRIPTIONS_ROWS, false, false);
 
 /* ---- account, token ---- */
 
@@ -3340,7 +3376,7 @@ AVITOI_SCHEMA(subscriptions, struct avitoi_schema_list, AVITOI_SCHEMA_SUBSCRIPTI
     X(M, phone, AVITOI_SCHEMA_STR, phone, AVITOI_SCHEMA_SHOWN)                                     \
     X(M, phones, AVITOI_SCHEMA_STRS, phones, AVITOI_SCHEMA_SHOWN)                                  \
     X(M, profile_url, AVITOI_SCHEMA_STR, profile_url, AVITOI_SCHEMA_SHOWN)
-AVITOI_SCHEMA_LEAF(self, avito_self, AVITOI_SCHEMA_SELF_ROWS, NULL, false, false);
+AVITOI_SCHEMA_LEAF(self, avito_self, AVITOI_SCHEMA_SELF_ROWS, false, false);
 
 /* Some refusals of the token service come with status 200. */
 struct avitoi_schema_token_answer {
@@ -3355,7 +3391,7 @@ struct avitoi_schema_token_answer {
     X(M, refresh_token, AVITOI_SCHEMA_STR, token.refresh_token, 0)                                 \
     X(M, scope, AVITOI_SCHEMA_TEXT, token.scope, AVITOI_SCHEMA_SHOWN)                              \
     X(M, error, AVITOI_SCHEMA_STR, error, AVITOI_SCHEMA_SHOWN)
-AVITOI_SCHEMA_LEAF(token, struct avitoi_schema_token_answer, AVITOI_SCHEMA_TOKEN_ROWS, NULL, false, false);
+AVITOI_SCHEMA_LEAF(token, struct avitoi_schema_token_answer, AVITOI_SCHEMA_TOKEN_ROWS, false, false);
 
 /* ---- replies: what a refusal says, and the answers that only confirm ----
  *
@@ -3377,7 +3413,7 @@ struct avitoi_schema_reason {
     X(M, error, AVITOI_SCHEMA_TEXT, message, 0)                                                    \
     C(M, , AVITOI_SCHEMA_OBJ, error, 0, NULL)                                                      \
     X(M, status, AVITOI_SCHEMA_BOOL, status, 0)
-AVITOI_SCHEMA(reason, struct avitoi_schema_reason, AVITOI_SCHEMA_REASON_ROWS, NULL, false, true);
+AVITOI_SCHEMA(reason, struct avitoi_schema_reason, AVITOI_SCHEMA_REASON_ROWS, false, true);
 
 struct avitoi_schema_reply {
     avito_str id;
@@ -3398,7 +3434,7 @@ struct avitoi_schema_reply {
     X(M, error_description, AVITOI_SCHEMA_TEXT, message, 0)                                        \
     C(M, result, AVITOI_SCHEMA_OBJ, result, 0, &avitoi_schema_reason.schema)                       \
     X(M, errors, AVITOI_SCHEMA_ONE, error_word, 0)
-AVITOI_SCHEMA(reply, struct avitoi_schema_reply, AVITOI_SCHEMA_REPLY_ROWS, NULL, false, true);
+AVITOI_SCHEMA(reply, struct avitoi_schema_reply, AVITOI_SCHEMA_REPLY_ROWS, false, true);
 
 /* ======================================================================= *
  * >>26 JSON: WHAT IS OPEN
@@ -3410,29 +3446,13 @@ AVITOI_SCHEMA(reply, struct avitoi_schema_reply, AVITOI_SCHEMA_REPLY_ROWS, NULL,
  */
 
 enum {
-    AVITOI_JSON_AT_VALUE,
-    AVITOI_JSON_AT_VALUE_OR_END,
-    AVITOI_JSON_AT_KEY,
-    AVITOI_JSON_AT_KEY_OR_END,
-    AVITOI_JSON_AT_COLON,
-    AVITOI_JSON_AT_AFTER,
-    AVITOI_JSON_AT_STRING,
-    AVITOI_JSON_AT_ESCAPE,
-    AVITOI_JSON_AT_HEX,
-    AVITOI_JSON_AT_LITERAL,
+    AVITOI_JSON_AT_VALUE, AVITOI_JSON_AT_VALUE_OR_END, AVITOI_JSON_AT_KEY, AVITOI_JSON_AT_KEY_OR_END,
+    AVITOI_JSON_AT_COLON, AVITOI_JSON_AT_AFTER, AVITOI_JSON_AT_STRING, AVITOI_JSON_AT_ESCAPE,
+    AVITOI_JSON_AT_HEX, AVITOI_JSON_AT_LITERAL,
     AVITOI_JSON_AT_MINUS, /* in a number, from here to DONE */
-    AVITOI_JSON_AT_ZERO,
-    AVITOI_JSON_AT_INT,
-    AVITOI_JSON_AT_POINT,
-    AVITOI_JSON_AT_FRACTION,
-    AVITOI_JSON_AT_EXP,
-    AVITOI_JSON_AT_EXP_SIGN,
-    AVITOI_JSON_AT_EXP_DIGITS,
-    AVITOI_JSON_AT_DONE,
-    AVITOI_JSON_AT_BROKEN
+    AVITOI_JSON_AT_ZERO, AVITOI_JSON_AT_INT, AVITOI_JSON_AT_POINT, AVITOI_JSON_AT_FRACTION, AVITOI_JSON_AT_EXP,
+    AVITOI_JSON_AT_EXP_SIGN, AVITOI_JSON_AT_EXP_DIGITS, AVITOI_JSON_AT_DONE, AVITOI_JSON_AT_BROKEN
 };
-
-enum { AVITOI_JSON_TYPE_UNKNOWN, AVITOI_JSON_TYPE_RIGHT, AVITOI_JSON_TYPE_OTHER };
 
 /* What the machine's functions return: AVITO_AGAIN (go on), an error, which breaks it, or one of these, which
  * no caller of the library ever sees. At the end of a value avitoi_json_feed() acts, not the value's
@@ -3563,7 +3583,7 @@ static inline avitoi_json_result avitoi_json_open(struct avitoi_json *j, unsigne
     f->seen = 0;
     f->kind = (uint8_t)kind;
     f->field = AVITOI_JSON_NO_FIELD | AVITOI_JSON_LAST_FIELD;
-    f->type = AVITOI_JSON_TYPE_UNKNOWN;
+    f->type = AVITOI_SCHEMA_TYPE_UNKNOWN;
     if (kind > AVITOI_SCHEMA_TYPED) {
         f->at.mark = j->mem.high;
         return AVITO_AGAIN;
@@ -3586,7 +3606,7 @@ static bool avitoi_json_on_trial(const struct avitoi_json *j, unsigned level)
     const struct avitoi_json_frame *parent = &j->as.frames[level - 2u];
     return parent->kind == AVITOI_SCHEMA_OBJ &&
            avitoi_schema_fields(parent->schema)[parent->field].kind == AVITOI_SCHEMA_TYPED &&
-           parent->type == AVITOI_JSON_TYPE_UNKNOWN;
+           parent->type == AVITOI_SCHEMA_TYPE_UNKNOWN;
 }
 
 /* Gives up the objects and lists from `level` on: what is left of them is only checked. */
@@ -3710,8 +3730,8 @@ static void avitoi_json_close_object(struct avitoi_json *j)
 {
     const struct avitoi_json_frame *f = j->top;
     struct avitoi_json_frame *parent;
-    if (avitoi_json_fits(j) && f->schema->finish != NULL) { /* its strings are counted by now */
-        f->schema->finish(j, f->at.model);
+    if (avitoi_json_fits(j)) { /* its strings are counted by now */
+        avitoi_schema_complete(f->schema, j, f->at.model);
     }
     avitoi_json_close_to(j, j->level - 1u);
     if (j->level == 0) {
@@ -4036,7 +4056,7 @@ static avitoi_json_result avitoi_json_number_done(struct avitoi_json *j, size_t 
     const struct avitoi_json_frame *f = j->top;
     const struct avitoi_schema_field *field = &avitoi_schema_fields(f->schema)[f->field];
     if (!avitoi_json_number(j, f, len) && !f->schema->lenient &&
-        (field->want & AVITOI_SCHEMA_SHOWN) == 0) {
+        !field->shown) {
         const int rc = avitoi_json_bad_member(j, AVITO_ERR_MODEL);
         if (rc < 0) {
             return rc;
@@ -4051,8 +4071,7 @@ static void avitoi_json_judge_type(struct avitoi_json *j, struct avitoi_json_fra
     avito_str type;
     type.ptr = j->word;
     type.len = j->len <= sizeof j->word ? j->len : 0;
-    avitoi_schema_child(f->schema, f->field)->finish(j, &type);
-    f->type = (j->word_len > 0) ? AVITOI_JSON_TYPE_RIGHT : AVITOI_JSON_TYPE_OTHER;
+    f->type = avitoi_schema_judge(avitoi_schema_child(f->schema, f->field), type);
 }
 
 /* A string that is kept: into the object, the pair or the list of strings on top. */
@@ -4376,14 +4395,14 @@ static unsigned avitoi_json_kinds(char c)
 static avitoi_json_result avitoi_json_misfit(struct avitoi_json *j, const struct avitoi_schema_field *field,
                               char c, unsigned *kind)
 {
-    if (j->top->schema->lenient || (field->want & AVITOI_SCHEMA_SHOWN) != 0) {
+    if (j->top->schema->lenient || field->shown) {
         if (field->kind <= AVITOI_SCHEMA_TEXT &&
             (avitoi_json_kinds(c) >> AVITOI_SCHEMA_E7 & 1u) != 0 && !j->top->schema->lenient) {
             *kind = field->kind; /* a number */
         }
         return AVITO_AGAIN;
     }
-    if (field->kind == AVITOI_SCHEMA_TYPED && j->top->type == AVITOI_JSON_TYPE_UNKNOWN) {
+    if (field->kind == AVITOI_SCHEMA_TYPED && j->top->type == AVITOI_SCHEMA_TYPE_UNKNOWN) {
         return AVITO_AGAIN; /* it may be for another type */
     }
     if (c == '[' && (AVITOI_JSON_OBJECTS >> field->kind & 1u) != 0) {
@@ -4408,7 +4427,7 @@ static avitoi_json_result avitoi_json_expect_member(struct avitoi_json *j, char 
         f->field++; /* the same key in another form */
         field++;
     }
-    if (field->kind == AVITOI_SCHEMA_TYPED && f->type == AVITOI_JSON_TYPE_OTHER) {
+    if (field->kind == AVITOI_SCHEMA_TYPED && f->type == AVITOI_SCHEMA_TYPE_OTHER) {
         return AVITO_AGAIN;
     }
     if ((fitting >> field->kind & 1u) == 0) {
@@ -4648,9 +4667,7 @@ static bool avitoi_json_short(struct avitoi_json *j, const char **p, const char 
     *p = avitoi_fast_way(j, before, end);
     return *p != before;
 #else
-    (void)j;
-    (void)p;
-    (void)end;
+    (void)j, (void)p, (void)end;
     return false;
 #endif
 }
@@ -4719,9 +4736,7 @@ static inline bool avitoi_json_blanks(const struct avitoi_json *j, const char **
     *p = avitoi_fast_blanks_on(before, end);
     return *p != before;
 #else
-    (void)j;
-    (void)p;
-    (void)end;
+    (void)j, (void)p, (void)end;
     return false;
 #endif
 }
@@ -4873,9 +4888,8 @@ static void avitoi_write_int(struct avitoi_writer *w, int64_t value)
 
 static void avitoi_write_hex(struct avitoi_writer *w, uint8_t byte)
 {
-    static const char hex[] = "0123456789ABCDEF";
-    avitoi_write_char(w, hex[byte >> 4]);
-    avitoi_write_char(w, hex[byte & 15u]);
+    avitoi_write_char(w, avitoi_text_of_digit(byte >> 4));
+    avitoi_write_char(w, avitoi_text_of_digit(byte & 15u));
 }
 
 /* As one segment of a path, or one value of a query or form (RFC 3986: all but unreserved). */
@@ -5351,17 +5365,11 @@ enum { AVITOI_BODY_LENGTH, AVITOI_BODY_UNTIL_CLOSE, AVITOI_BODY_CHUNKED, AVITOI_
 
 enum {
     AVITOI_BODY_SIZE, /* hex digits; from here to END_LF: framing */
-    AVITOI_BODY_BLANKS,
-    AVITOI_BODY_EXTENSION,
-    AVITOI_BODY_SIZE_LF,
-    AVITOI_BODY_DATA_CR,
-    AVITOI_BODY_DATA_LF,
+    AVITOI_BODY_BLANKS, AVITOI_BODY_EXTENSION, AVITOI_BODY_SIZE_LF,
+    AVITOI_BODY_DATA_CR, AVITOI_BODY_DATA_LF,
     AVITOI_BODY_TRAILER, /* at the start of a line */
-    AVITOI_BODY_TRAILER_NAME,
-    AVITOI_BODY_TRAILER_VALUE,
-    AVITOI_BODY_TRAILER_LF, AVITOI_BODY_END_LF,
-    AVITOI_BODY_DATA, AVITOI_BODY_DONE,
-    AVITOI_BODY_BAD
+    AVITOI_BODY_TRAILER_NAME, AVITOI_BODY_TRAILER_VALUE, AVITOI_BODY_TRAILER_LF, AVITOI_BODY_END_LF,
+    AVITOI_BODY_DATA, AVITOI_BODY_DONE, AVITOI_BODY_BAD
 };
 
 /* `length` counts only for AVITOI_BODY_LENGTH. */
@@ -5513,10 +5521,7 @@ enum {
     AVITOI_HEAD_STATUS,  /* after it */
     AVITOI_HEAD_REASON,
     AVITOI_HEAD_LINE, /* the first byte of a header line */
-    AVITOI_HEAD_NAME,
-    AVITOI_HEAD_VALUE,
-    AVITOI_HEAD_LF,
-    AVITOI_HEAD_LAST_LF
+    AVITOI_HEAD_NAME, AVITOI_HEAD_VALUE, AVITOI_HEAD_LF, AVITOI_HEAD_LAST_LF
 };
 
 /* The headers of interest; those of every answer first. */
@@ -5714,12 +5719,9 @@ static int avitoi_head_framing(const struct avitoi_head *h, struct avitoi_body *
     }
     if (h->status == 204 || h->status == 304) {
         avitoi_body_init(body, AVITOI_BODY_LENGTH, 0);
-    } else if (h->chunked) {
-        avitoi_body_init(body, AVITOI_BODY_CHUNKED_BLANKS, 0);
-    } else if (h->has_length) {
-        avitoi_body_init(body, AVITOI_BODY_LENGTH, h->length);
     } else {
-        avitoi_body_init(body, AVITOI_BODY_UNTIL_CLOSE, 0);
+        const int end = h->has_length ? AVITOI_BODY_LENGTH : AVITOI_BODY_UNTIL_CLOSE;
+        avitoi_body_init(body, h->chunked ? (int)AVITOI_BODY_CHUNKED_BLANKS : end, h->length);
     }
     return AVITO_OK;
 }
@@ -5867,10 +5869,7 @@ AVITO_API bool avito_account_refresh_in_doubt(const avito_account *account)
 enum {
     AVITOI_CALL_IDLE,
     AVITOI_CALL_ACCOUNT, /* waits for a token, or for the account's rate */
-    AVITOI_CALL_CONNECT,
-    AVITOI_CALL_SEND,
-    AVITOI_CALL_HEAD,
-    AVITOI_CALL_BODY,
+    AVITOI_CALL_CONNECT, AVITOI_CALL_SEND, AVITOI_CALL_HEAD, AVITOI_CALL_BODY,
     AVITOI_CALL_ROW,     /* list: an element is with the caller */
     AVITOI_CALL_DRAIN,   /* list: the rest is read and dropped */
     AVITOI_CALL_STATES
@@ -6321,7 +6320,9 @@ static void avitoi_token_accepted(avito_account *a, uint32_t epoch, bool helped)
 {
     size_t i;
     a->priv.accepted = true;
-    a->priv.proven = a->priv.proven || a->priv.epoch == epoch;
+    if (a->priv.epoch == epoch) {
+        a->priv.proven = true;
+    }
     for (i = 0; helped && i < AVITOI_COUNT(a->priv.vain); i++) {
         a->priv.vain[i] = a->priv.vain[i] > 0 ? 1u : 0u;
     }
@@ -6341,9 +6342,9 @@ static void avitoi_token_resign(avito_client *c)
     avito_account *a = c->account;
     avitoi_account_lock(a);
     /* A refresh left, and neither a pair nor a refusal came. */
-    a->priv.refresh_in_doubt =
-        a->priv.refresh_in_doubt ||
-        (avitoi_token_is_refreshed(c) && c->priv.written && c->priv.status / 100u != 4u);
+    if (avitoi_token_is_refreshed(c) && c->priv.written && c->priv.status / 100u != 4u) {
+        a->priv.refresh_in_doubt = true;
+    }
     if (a->o.priv.lanes != NULL && a->priv.renewer == c) {
         a->priv.renewer = NULL;
     }
@@ -6683,9 +6684,9 @@ AVITOI_APART_IF_SMALL static void avitoi_answer_heed_tariff(const avito_client *
     const struct avitoi_json *j = &c->priv.json;
     avitoi_account_lock(a);
     a->priv.sentence_by = j->sentence_by;
-    a->priv.unpaid = j->tariff == AVITOI_SCHEMA_TARIFF_UNKNOWN
-                         ? a->priv.unpaid
-                         : j->tariff == AVITOI_SCHEMA_TARIFF_MISSING;
+    if (j->tariff != AVITOI_SCHEMA_TARIFF_UNKNOWN) {
+        a->priv.unpaid = j->tariff == AVITOI_SCHEMA_TARIFF_MISSING;
+    }
     avitoi_account_unlock(a);
 }
 
@@ -6865,7 +6866,9 @@ static avitoi_call_result avitoi_answer_refused(avito_client *c, int code)
     const unsigned doubt = avitoi_answer_doubt(c, code);
     bool again;
     avitoi_account_lock(a);
-    a->priv.unpaid = a->priv.unpaid || code == AVITO_ERR_PAYMENT;
+    if (code == AVITO_ERR_PAYMENT) {
+        a->priv.unpaid = true;
+    }
     again = doubt != AVITOI_TOKEN_DOUBTS &&
             avitoi_token_refused(a, c->priv.epoch, doubt, c->priv.retried);
     avitoi_account_unlock(a);
@@ -7502,7 +7505,7 @@ AVITOI_APART static avitoi_call_result avitoi_machine_weigh(avito_client *c, int
     }
     if (rc < 0 && tries != NULL && tries->again != NULL && !avitoi_machine_list_goes_on(c) &&
         tries->again(c, rc)) {
-        rc = AVITOI_CALL_MOVED;
+        return AVITOI_CALL_MOVED;
     }
     return (c->settle != NULL && rc != AVITOI_CALL_MOVED) ? c->settle(c, rc) : rc;
 }
@@ -7885,14 +7888,11 @@ AVITOI_ASSERT(calls_begin_with_zeros,
                   AVITOI_CLIENT_AT(call) < AVITOI_CLIENT_AT(body) &&
                   AVITOI_CLIENT_AT(body) < AVITOI_CLIENT_AT(args) &&
                   AVITOI_CLIENT_AT(args) < AVITOI_CLIENT_AT(json));
+#define AVITOI_CLIENT_KEEPS(member) (AVITOI_CLIENT_AT(member) < AVITOI_CLIENT_AT(probe))
 AVITOI_ASSERT(lanes_keep_what_is_before,
-              AVITOI_CLIENT_AT(state) < AVITOI_CLIENT_AT(connected) &&
-                  AVITOI_CLIENT_AT(connected) < AVITOI_CLIENT_AT(connecting) &&
-                  AVITOI_CLIENT_AT(connecting) < AVITOI_CLIENT_AT(filled) &&
-                  AVITOI_CLIENT_AT(filled) < AVITOI_CLIENT_AT(inside) &&
-                  AVITOI_CLIENT_AT(inside) < AVITOI_CLIENT_AT(cancel_asked) &&
-                  AVITOI_CLIENT_AT(cancel_asked) < AVITOI_CLIENT_AT(close_asked) &&
-                  AVITOI_CLIENT_AT(close_asked) < AVITOI_CLIENT_AT(probe));
+              AVITOI_CLIENT_KEEPS(state) && AVITOI_CLIENT_KEEPS(connected) && AVITOI_CLIENT_KEEPS(connecting) &&
+                  AVITOI_CLIENT_KEEPS(filled) && AVITOI_CLIENT_KEEPS(inside) &&
+                  AVITOI_CLIENT_KEEPS(cancel_asked) && AVITOI_CLIENT_KEEPS(close_asked));
 AVITOI_ASSERT(lanes_keep_what_is_behind,
               AVITOI_CLIENT_AT(json) < AVITOI_CLIENT_AT(baseline) &&
                   AVITOI_CLIENT_AT(baseline) < AVITOI_CLIENT_AT(last_ms) &&
@@ -9235,14 +9235,10 @@ static AVITOI_INLINE unsigned avitoi_fast_cut(struct avitoi_fast *r, size_t len,
 /* A text must not be longer than it is kept; a TYPE is judged. */
 static AVITOI_INLINE bool avitoi_fast_is_fine(struct avitoi_fast *r, const avito_str *s)
 {
-    struct avitoi_json *j = r->j;
-    avito_str type;
     if (r->row->kind == AVITOI_SCHEMA_TEXT) {
-        return j->cut_at == 0 || s->len <= j->cut_at;
+        return r->j->cut_at == 0 || s->len <= r->j->cut_at;
     }
-    type = *s; /* so that *s may stay in registers */
-    r->row->child->finish(j, &type);
-    r->f->type = (j->word_len > 0) ? AVITOI_JSON_TYPE_RIGHT : AVITOI_JSON_TYPE_OTHER;
+    r->f->type = avitoi_schema_judge(r->row->child, *s);
     return true;
 }
 
@@ -9386,7 +9382,7 @@ static AVITOI_INLINE void avitoi_fast_push(struct avitoi_fast *r, unsigned kind)
     r->f->kind = (uint8_t)kind;
     r->f->schema = r->schema;
     r->f->field = AVITOI_JSON_NO_FIELD | AVITOI_JSON_LAST_FIELD;
-    r->f->type = AVITOI_JSON_TYPE_UNKNOWN;
+    r->f->type = AVITOI_SCHEMA_TYPE_UNKNOWN;
     r->seen = 0;
     avitoi_fast_expect(r, 0);
     j->level++;
@@ -9595,7 +9591,7 @@ static AVITOI_INLINE unsigned avitoi_fast_value(struct avitoi_fast *r)
         case AVITOI_SCHEMA_E7:
             return avitoi_fast_e7(r);
         case AVITOI_SCHEMA_TYPED:
-            return r->f->type == AVITOI_JSON_TYPE_RIGHT ? avitoi_fast_object(r) : avitoi_fast_null(r);
+            return r->f->type == AVITOI_SCHEMA_TYPE_RIGHT ? avitoi_fast_object(r) : avitoi_fast_null(r);
         case AVITOI_SCHEMA_OBJ:
             return avitoi_fast_object(r);
         case AVITOI_SCHEMA_ARR:
@@ -9682,9 +9678,7 @@ static AVITOI_INLINE unsigned avitoi_fast_element_ends(struct avitoi_fast *r)
 static AVITOI_INLINE unsigned avitoi_fast_close(struct avitoi_fast *r)
 {
     char *const model = r->model;
-    if (r->schema->finish != NULL) {
-        r->schema->finish(r->j, model);
-    }
+    avitoi_schema_complete(r->schema, r->j, model);
     if (r->j->list != NULL && r->j->level == 3) {
         return avitoi_fast_give(r);
     }
@@ -11627,24 +11621,23 @@ static void avitoi_list_name_chat(const avito_client *c, void *element)
 /* One element more, or an error that is only the element's. */
 static int avitoi_list_element(avito_client *c, int came)
 {
-    struct avitoi_json *j = &c->priv.json;
-    const int rc = came == AVITOI_JSON_ELEMENT ? AVITO_OK : came;
     (void)avitoi_call_move(c, AVITOI_CALL_EV_ELEMENT);
-    c->error.code = rc;
-    if (rc == AVITO_ERR_ARENA) {
-        avitoi_answer_note_needed(c);
-        avitoi_error_quote(c, j->id);
-    } else if (rc < 0) {
-        avitoi_error_set_key(c, j->culprit);
-    } else {
+    if (came == AVITOI_JSON_ELEMENT) {
+        came = AVITO_OK;
         avitoi_answer_note_peak(c);
         avitoi_list_name_chat(c, c->priv.out);
-    }
-    if (rc < 0) {
+    } else {
+        if (came == AVITO_ERR_ARENA) {
+            avitoi_answer_note_needed(c);
+            avitoi_error_quote(c, c->priv.json.id);
+        } else {
+            avitoi_error_set_key(c, c->priv.json.culprit);
+        }
         avitoi_error_hide_secrets(c); /* an id is whatever the service says */
     }
+    c->error.code = came;
     avitoi_answer_heed_tariff(c);
-    return rc;
+    return came;
 }
 
 /* Whether another page is to be read: the server says so, or it was full and the server says
@@ -12735,7 +12728,7 @@ static avitoi_json_result avitoi_keep_unknown(const struct avitoi_json *j)
     kept = avitoi_keep_is_member(j)
                ? j->top->schema == &avitoi_schema_content.schema && j->len <= sizeof j->word
                : avitoi_schema_fields(f->schema)[f->field].kind == AVITOI_SCHEMA_TYPED &&
-                     f->type == AVITOI_JSON_TYPE_OTHER;
+                     f->type == AVITOI_SCHEMA_TYPE_OTHER;
     return kept ? AVITOI_JSON_UNKNOWN : AVITO_AGAIN;
 }
 
@@ -12853,17 +12846,13 @@ struct avitoi_schema_payload {
     avito_str raw;
 };
 
-static void avitoi_schema_finish_message_type(struct avitoi_json *json, void *model)
-{
-    json->word_len = avito_str_equal(*(const avito_str *)model, "message") ? 1 : 0;
-}
-static const struct avitoi_schema avitoi_schema_only_type = {
-    avitoi_schema_finish_message_type, sizeof(avito_str), 0, false, false};
+#define AVITOI_SCHEMA_ONLY_TYPE_ROWS(X, C, M) X(M, message, AVITOI_SCHEMA_STR, ptr, 0)
+AVITOI_SCHEMA_LEAF(only_type, avito_str, AVITOI_SCHEMA_ONLY_TYPE_ROWS, false, false);
 
 #define AVITOI_SCHEMA_PAYLOAD_ROWS(X, C, M)                                                        \
-    C(M, type, AVITOI_SCHEMA_TYPE, type, 0, &avitoi_schema_only_type)                              \
+    C(M, type, AVITOI_SCHEMA_TYPE, type, 0, &avitoi_schema_only_type.schema)                       \
     C(M, value, AVITOI_SCHEMA_TYPED, message, 0, &avitoi_schema_message.schema)
-AVITOI_SCHEMA(payload, struct avitoi_schema_payload, AVITOI_SCHEMA_PAYLOAD_ROWS, NULL, false, true);
+AVITOI_SCHEMA(payload, struct avitoi_schema_payload, AVITOI_SCHEMA_PAYLOAD_ROWS, false, true);
 
 struct avitoi_schema_envelope {
     avito_str id, version, chat_id;
@@ -12877,7 +12866,7 @@ struct avitoi_schema_envelope {
     X(M, timestamp, AVITOI_SCHEMA_INT, timestamp, 0)                                               \
     C(M, payload, AVITOI_SCHEMA_OBJ, payload, 0, &avitoi_schema_payload.schema)                    \
     X(M, chat_id, AVITOI_SCHEMA_STR, chat_id, AVITOI_SCHEMA_SHOWN) /* of a message that comes without one */
-AVITOI_SCHEMA(envelope, struct avitoi_schema_envelope, AVITOI_SCHEMA_ENVELOPE_ROWS, NULL, false, false);
+AVITOI_SCHEMA(envelope, struct avitoi_schema_envelope, AVITOI_SCHEMA_ENVELOPE_ROWS, false, false);
 
 /* Too large for a small stack: meanwhile it is at the end of the arena. */
 struct avitoi_event_reader {

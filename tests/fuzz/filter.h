@@ -74,7 +74,7 @@ static const struct avitoi_schema *plain_schema(const struct avitoi_schema *sche
         const size_t rows = schema->count + (size_t)AVITO_WITH_SHORTCUTS;
         copies[i].from = schema;
         copies[i].schema = *schema;
-        copies[i].schema.finish = NULL;
+        copies[i].schema.finishes = false;
         MUST(rows <= ROWS && (size_t)(last - keys) <= sizeof copies[i].keys);
         memcpy(copies[i].fields, avitoi_schema_fields(schema), rows * sizeof copies[i].fields[0]);
         memcpy(&copies[i].fields[rows], keys, (size_t)(last - keys));

@@ -290,7 +290,6 @@ static void read_typed(struct reader *r, const struct avitoi_schema *in,
                        struct text *out)
 {
     const struct reader before = *r;
-    struct avitoi_json judge;
     avito_str word = {"", 0};
 
     if (type->data == NULL) {
@@ -308,8 +307,10 @@ static void read_typed(struct reader *r, const struct avitoi_schema *in,
     }
     word.ptr = strchr(type->data, ':') + 1;
     word.len = type->len - (size_t)(word.ptr - type->data);
-    avitoi_schema_child(in, 0)->finish(&judge, &word);
-    read_value(r, in, judge.word_len > 0 ? field : NULL, out);
+    read_value(r, in,
+               avito_str_equal(word, avitoi_schema_key(avitoi_schema_child(in, 0), 0)) ? field
+                                                                                       : NULL,
+               out);
 }
 
 static void read_member(struct reader *r, struct container *c, struct text *key)
@@ -498,7 +499,7 @@ static const struct avitoi_schema_field number_as_text = {.kind = AVITOI_SCHEMA_
 /* Does a value that does not fit the row count as missing? */
 static bool is_tolerant(const struct avitoi_schema *in, const struct avitoi_schema_field *field)
 {
-    return in != NULL && (in->lenient || (field->want & AVITOI_SCHEMA_SHOWN) != 0);
+    return in != NULL && (in->lenient || field->shown);
 }
 
 /* Is the text a number as JSON has them? It may also begin with zeros. */
