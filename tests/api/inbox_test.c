@@ -169,6 +169,23 @@ static struct device *device_of(unsigned ring, avito_inbox_start start)
     return &d;
 }
 
+/* Its answers are dated, and its clock shows a time so long after the first message. */
+static struct device *dated_device(unsigned ring, avito_inbox_start start, uint32_t later_s)
+{
+    struct device *d = device_of(ring, start);
+    d->dates = true;
+    d->clock.unix_s = T + later_s;
+    return d;
+}
+
+/* Starts it anew, with records of its chats. */
+static void remember_chats(struct device *d, char *records, size_t size)
+{
+    d->options.chats = records;
+    d->options.chats_cap = size;
+    device_start(d);
+}
+
 static const char *poll_of(struct device *d)
 {
     clock_advance(&d->clock, POLL);
@@ -498,13 +515,9 @@ static void test_requests_of_chats_that_moved(void **state)
 {
     static char records[AVITO_INBOX_CHATS_SIZE(32)];
     static char chats[20][4];
-    struct device *d = device_of(40, AVITO_START_SINCE);
+    struct device *d = dated_device(40, AVITO_START_SINCE, 10);
     (void)state;
-    d->dates = true;
-    d->clock.unix_s = T + 10;
-    d->options.chats = records;
-    d->options.chats_cap = sizeof records;
-    device_start(d);
+    remember_chats(d, records, sizeof records);
     assert_polls(d, 3, ""); /* whole rounds */
     for (unsigned i = 0; i < 20; i++) {
         (void)snprintf(chats[i], sizeof chats[i], "c%u", i % 100u);
@@ -747,13 +760,9 @@ static void a1_seems_read_once(struct service *s, const char *request)
 static void test_first_round_looks_twice(void **state)
 {
     static char records[AVITO_INBOX_CHATS_SIZE(8)];
-    struct device *d = device_of(20, AVITO_START_UNREAD);
+    struct device *d = dated_device(20, AVITO_START_UNREAD, 100);
     (void)state;
-    d->dates = true;
-    d->clock.unix_s = T + 100;
-    d->options.chats = records;
-    d->options.chats_cap = sizeof records;
-    device_start(d);
+    remember_chats(d, records, sizeof records);
     write_message("a", "a1", 1);
     write_message("b", "b1", 50);
     service.fault = a1_seems_read_once;
@@ -949,9 +958,7 @@ static void test_start_with_a_changed_digit(void **state)
 {
     (void)state;
     for (unsigned in_messages = 0; in_messages < 2; in_messages++) {
-        struct device *d = device_of(20, AVITO_START_NOW);
-        d->dates = true;
-        d->clock.unix_s = T + 1000;
+        struct device *d = dated_device(20, AVITO_START_NOW, 1000);
         write_message("a", "a1", 210);
         service.fault = in_messages ? a2_years_ahead_once : a_later_once;
         if (in_messages) {
@@ -979,11 +986,9 @@ static int64_t horizon_of(const struct device *d)
 static void test_horizon_by_whole_rounds(void **state)
 {
     static const char *const chats[] = {"a", "b", "c", "d", "e", "f", "g", "h"};
-    struct device *d = device_of(20, AVITO_START_SINCE);
+    struct device *d = dated_device(20, AVITO_START_SINCE, 5000);
     int64_t horizon;
     (void)state;
-    d->dates = true;
-    d->clock.unix_s = T + 5000;
     for (uint32_t i = 0; i < 8; i++) {
         write_message(chats[i], chats[i], 1 + i);
     }
@@ -1007,10 +1012,8 @@ static void dates_jump(struct service *s, const char *request)
 
 static void test_horizon_by_two_dates(void **state)
 {
-    struct device *d = belled = device_of(20, AVITO_START_SINCE);
+    struct device *d = belled = dated_device(20, AVITO_START_SINCE, 10);
     (void)state;
-    d->dates = true;
-    d->clock.unix_s = T + 10;
     write_message("a", "a1", 5);
     assert_polls(d, 1, "a1 ");
     service.fault = dates_jump;
@@ -1026,11 +1029,9 @@ static void test_horizon_by_two_dates(void **state)
  * once it is stored. */
 static void test_horizon_ahead_goes_back(void **state)
 {
-    struct device *d = device_of(20, AVITO_START_SINCE);
+    struct device *d = dated_device(20, AVITO_START_SINCE, 1000);
     (void)state;
-    d->dates = true;
     d->options.since = 4294966995; /* what 0.1.0 made of a message in milliseconds */
-    d->clock.unix_s = T + 1000;
     device_start(d);
     assert_polls(d, 2, ""); /* two answers say what time it is */
     assert_true((d->events & AVITO_INBOX_TIME) != 0);
@@ -1062,10 +1063,8 @@ static void milliseconds(struct service *s, const char *request)
  * nor later. */
 static void test_a_minute_of_milliseconds(void **state)
 {
-    struct device *d = device_of(20, AVITO_START_SINCE);
+    struct device *d = dated_device(20, AVITO_START_SINCE, 1000);
     (void)state;
-    d->dates = true;
-    d->clock.unix_s = T + 1000;
     assert_polls(d, 1, "");
     service.fault = milliseconds;
     write_message("a", "a1", 1010);
@@ -1088,10 +1087,8 @@ static void test_a_minute_of_milliseconds(void **state)
 static void test_offers_ahead(void **state)
 {
     static const char *const ids[] = {"x1", "x2", "x3", "x4"};
-    struct device *d = device_of(4, AVITO_START_SINCE);
+    struct device *d = dated_device(4, AVITO_START_SINCE, 1000);
     (void)state;
-    d->dates = true;
-    d->clock.unix_s = T + 1000;
     assert_polls(d, 1, "");
     for (size_t i = 0; i < 4; i++) {
         avito_message m;
@@ -1136,12 +1133,8 @@ static const char *const dozen[] = {"c0", "c1", "c2", "c3", "c4", "c5",
 static struct device *device_of_dozen(void)
 {
     static char records[AVITO_INBOX_CHATS_SIZE(16)];
-    struct device *d = device_of(20, AVITO_START_NOW);
-    d->dates = true;
-    d->clock.unix_s = T + 1000;
-    d->options.chats = records;
-    d->options.chats_cap = sizeof records;
-    device_start(d);
+    struct device *d = dated_device(20, AVITO_START_NOW, 1000);
+    remember_chats(d, records, sizeof records);
     return d;
 }
 
@@ -1186,10 +1179,8 @@ static void count_unread_lists(struct service *s, const char *request)
  * and none has a record: the newest of them stands below those that fit the queue. */
 static void test_oldest_chat_first_and_a_small_arena(void **state)
 {
-    struct device *d = device_of(20, AVITO_START_UNREAD);
+    struct device *d = dated_device(20, AVITO_START_UNREAD, 1000);
     (void)state;
-    d->dates = true;
-    d->clock.unix_s = T + 1000;
     d->arena.cap = 640;
     for (uint32_t i = 8; i > 0; i--) {
         write_message(dozen[i - 1], dozen[i - 1], i);
@@ -1250,12 +1241,10 @@ static void no_time(struct service *s, const char *request)
  * other. */
 static void test_rows_without_time_or_id(void **state)
 {
-    struct device *d = device_of(20, AVITO_START_SINCE);
+    struct device *d = dated_device(20, AVITO_START_SINCE, 100);
     unsigned named = 0, errors = 0, worded = 0;
     char given[64] = "";
     (void)state;
-    d->dates = true;
-    d->clock.unix_s = T + 100;
     write_message("a", "a1", 1);
     write_message("b", "b1", 2);
     write_message("c", "c1", 3);
@@ -1298,10 +1287,8 @@ static void a2_without_time(struct service *s, const char *request)
 /* A message without a time is reported once, with its id, and skipped, also after a restart. */
 static void test_message_without_a_time(void **state)
 {
-    struct device *d = device_of(20, AVITO_START_SINCE);
+    struct device *d = dated_device(20, AVITO_START_SINCE, 100);
     (void)state;
-    d->dates = true;
-    d->clock.unix_s = T + 100;
     write_messages("a", "a1 a2 a3 ", 1, 1);
     service.fault = a2_without_time;
     assert_string_equal(poll_of(d), "a1 a3 ");
@@ -1391,11 +1378,9 @@ static void odd_rows(struct service *s, const char *request)
 /* The low half of this chat's hash is 0, and neither the chat nor its message says when: both are told. */
 static void test_a_chat_whose_hash_ends_in_zeros(void **state)
 {
-    struct device *d = device_of(20, AVITO_START_SINCE);
+    struct device *d = dated_device(20, AVITO_START_SINCE, 100);
     unsigned errors = 0;
     (void)state;
-    d->dates = true;
-    d->clock.unix_s = T + 100;
     write_message("a", "a1", 1);
     write_message("4mja8nm", "b1", 2);
     service.fault = odd_rows;
@@ -1487,14 +1472,12 @@ static int sleep_on(void *ctx, int wants, uint32_t ms)
 /* On a lane that may wait one call does no more work than elsewhere, and sleeps for one pause at most. */
 static void test_waiting_lane_and_an_endless_supply(void **state)
 {
-    struct device *d = device_of(20, AVITO_START_NOW);
+    struct device *d = dated_device(20, AVITO_START_NOW, 1000);
     avito_transport_functions waits = *d->client.o.transport.functions;
     avito_message m;
     (void)state;
     waits.wait = sleep_on;
     d->client.o.transport.functions = &waits;
-    d->dates = true;
-    d->clock.unix_s = T + 1000;
     write_message("a", "a1", 1000);
     service.fault = ever_newer;
     for (unsigned calls = 0; calls < 200; calls++) {
@@ -1689,11 +1672,9 @@ static void years_ahead(struct service *s, const char *request)
 /* Times that are not believed are reported once for each look at a chat, and the chat is named. */
 static void test_times_ahead_are_said(void **state)
 {
-    struct device *d = device_of(40, AVITO_START_SINCE);
+    struct device *d = dated_device(40, AVITO_START_SINCE, 100);
     unsigned said = 0, given = 0;
     (void)state;
-    d->dates = true;
-    d->clock.unix_s = T + 100;
     write_messages("a", "a1 a2 a3 a4 a5 a6 a7 a8 ", 1, 1);
     service.fault = years_ahead;
     for (int i = 0; i < 400; i++) {
@@ -1742,9 +1723,7 @@ static void test_time_ahead_in_a_chat_that_rests(void **state)
 {
     (void)state;
     for (unsigned offered = 0; offered < 2; offered++) {
-        struct device *d = device_of(6, AVITO_START_SINCE);
-        d->dates = true;
-        d->clock.unix_s = T + 1000;
+        struct device *d = dated_device(6, AVITO_START_SINCE, 1000);
         service.fault = a1_years_ahead;
         assert_polls(d, 1, "");
         write_message("a", "a1", 1010);
@@ -1787,12 +1766,10 @@ static void all_years_ahead(struct service *s, const char *request)
  * again. */
 static void test_more_times_ahead_than_the_ring_holds(void **state)
 {
-    struct device *d = device_of(4, AVITO_START_SINCE);
+    struct device *d = dated_device(4, AVITO_START_SINCE, 1000);
     unsigned again = 0;
     (void)state;
-    d->dates = true;
     d->inbox.o.mark_as_read = true;
-    d->clock.unix_s = T + 1000;
     service.fault = all_years_ahead;
     write_messages("a", "a1 a2 a3 a4 a5 a6 ", 990, 1);
     assert_string_equal(poll_of(d), "a1 a2 a3 a4 a5 a6 ");
@@ -1812,10 +1789,8 @@ static void test_more_times_ahead_than_the_ring_holds(void **state)
  * time that is believed, and not past what may still come late. */
 static void test_time_ahead_in_a_full_ring(void **state)
 {
-    struct device *d = device_of(4, AVITO_START_SINCE);
+    struct device *d = dated_device(4, AVITO_START_SINCE, 1000);
     (void)state;
-    d->dates = true;
-    d->clock.unix_s = T + 1000;
     service.fault = a1_years_ahead;
     write_message("a", "a1", 985);
     write_messages("b", "b1 b2 b3 ", 990, 2);
@@ -1839,10 +1814,8 @@ static void a1_ahead_once(struct service *s, const char *request)
 /* A digit that changed on the way does not make an old message new. */
 static void test_old_message_with_a_changed_digit(void **state)
 {
-    struct device *d = device_of(4, AVITO_START_SINCE);
+    struct device *d = dated_device(4, AVITO_START_SINCE, 1000);
     (void)state;
-    d->dates = true;
-    d->clock.unix_s = T + 1000;
     write_message("a", "a1", 990);
     assert_polls(d, 1, "a1 ");
     fill_ring(d, 1, 6);
@@ -2116,11 +2089,9 @@ static void test_overrun_is_not_marked(void **state)
  * get more, but neither at every poll nor for ever. */
 static void test_overrun_within_a_second(void **state)
 {
-    struct device *d = device_of(2, AVITO_START_SINCE);
+    struct device *d = dated_device(2, AVITO_START_SINCE, 10);
     unsigned again = 0;
     (void)state;
-    d->dates = true;
-    d->clock.unix_s = T + 10;
     write_messages("a", "a1 a2 a3 a4 ", 10, 0);
     assert_string_equal(poll_of(d), "a1 a2 a3 a4 ");
     assert_int_equal(d->events, AVITO_INBOX_OVERRUN);
@@ -2139,10 +2110,8 @@ static void test_overrun_within_a_second(void **state)
 /* Messages that come meanwhile do not wait either, when a notification announces them. */
 static void test_bell_after_an_overrun(void **state)
 {
-    struct device *d = device_of(2, AVITO_START_SINCE);
+    struct device *d = dated_device(2, AVITO_START_SINCE, 10);
     (void)state;
-    d->dates = true;
-    d->clock.unix_s = T + 10;
     write_messages("a", "a1 a2 a3 ", 10, 0);
     assert_string_equal(poll_of(d), "a1 a2 a3 ");
     assert_string_not_equal(poll_of(d), "");
@@ -2168,11 +2137,9 @@ static void z_slips_by(struct service *s, const char *request)
 /* Without room for records a chat may slip by a round. An overrun in it does not jump past the chat. */
 static void test_overrun_beside_a_chat_that_slips_by(void **state)
 {
-    struct device *d = device_of(2, AVITO_START_SINCE);
+    struct device *d = dated_device(2, AVITO_START_SINCE, 1000);
     unsigned polls = 0;
     (void)state;
-    d->dates = true;
-    d->clock.unix_s = T + 1000;
     d->arena.cap = 640; /* three chats are queued at a time */
     write_message("z", "z0", 100);
     write_messages("a", "a1 ", 901, 0);
@@ -2443,12 +2410,8 @@ static void test_slow_only_while_notifications_come(void **state)
 static struct device *device_with_records(unsigned ring)
 {
     static char records[AVITO_INBOX_CHATS_SIZE(32)];
-    struct device *d = device_of(ring, AVITO_START_SINCE);
-    d->dates = true;
-    d->clock.unix_s = T + 100;
-    d->options.chats = records;
-    d->options.chats_cap = sizeof records;
-    device_start(d);
+    struct device *d = dated_device(ring, AVITO_START_SINCE, 100);
+    remember_chats(d, records, sizeof records);
     return d;
 }
 
@@ -2626,10 +2589,8 @@ static void write_eight(uint32_t created)
 /* Nothing begins before all of the list was read. */
 static void test_start_with_empty_pages(void **state)
 {
-    struct device *d = device_of(20, AVITO_START_NOW);
+    struct device *d = dated_device(20, AVITO_START_NOW, 100);
     (void)state;
-    d->dates = true;
-    d->clock.unix_s = T + 100;
     service.page = 3;
     write_eight(1);
     service.fault = later_pages_are_empty;
@@ -2747,10 +2708,8 @@ static void test_room_for_no_record(void **state)
  * not stand in the way. */
 static void test_without_records(void **state)
 {
-    struct device *d = device_of(20, AVITO_START_SINCE);
+    struct device *d = dated_device(20, AVITO_START_SINCE, 100);
     (void)state;
-    d->dates = true;
-    d->clock.unix_s = T + 100;
     d->inbox.o.records = NULL;
     write_message("a", "a1", 1);
     write_message("b", "b1", 2);
@@ -2854,10 +2813,8 @@ static void no_save_from_the_first_round_on(struct service *s, const char *reque
  * told. */
 static void test_first_round_that_is_not_saved(void **state)
 {
-    struct device *d = belled = device_of(20, AVITO_START_UNREAD);
+    struct device *d = belled = dated_device(20, AVITO_START_UNREAD, 100);
     (void)state;
-    d->dates = true;
-    d->clock.unix_s = T + 100;
     service.fault = no_save_from_the_first_round_on;
     assert_polls(d, 3, "");
     assert_true(d->errors > 0);
@@ -2875,9 +2832,7 @@ static void test_starts_that_are_not_saved(void **state)
     static const avito_inbox_start starts[] = {AVITO_START_NOW, AVITO_START_SINCE};
     (void)state;
     for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
-        struct device *d = device_of(20, starts[i]);
-        d->dates = true;
-        d->clock.unix_s = T + 100;
+        struct device *d = dated_device(20, starts[i], 100);
         d->save_result = -7;
         if (starts[i] == AVITO_START_NOW) {
             write_eight(1);
@@ -3087,10 +3042,8 @@ static void test_start_beside_a_chat_without_time(void **state)
 /* What such a chat holds from the second of the start on is new: more may come in that second. */
 static void test_start_second_in_a_chat_without_time(void **state)
 {
-    struct device *d = device_of(20, AVITO_START_NOW);
+    struct device *d = dated_device(20, AVITO_START_NOW, 100);
     (void)state;
-    d->dates = true;
-    d->clock.unix_s = T + 100;
     write_message("a", "a1", 1);
     write_message("b", "b1", 100 + POLL / 1000 - 1);
     write_message("b", "b2", 100 + POLL / 1000);
@@ -3103,10 +3056,8 @@ static void test_start_second_in_a_chat_without_time(void **state)
 /* What is there at the start is known, also if its time is not believed. */
 static void test_start_beside_times_ahead(void **state)
 {
-    struct device *d = device_of(20, AVITO_START_NOW);
+    struct device *d = dated_device(20, AVITO_START_NOW, 100);
     (void)state;
-    d->dates = true;
-    d->clock.unix_s = T + 100;
     write_messages("a", "a1 a2 ", 1, 1);
     service.fault = years_ahead;
     assert_polls(d, 5, "");
@@ -3120,10 +3071,8 @@ static void test_start_beside_times_ahead(void **state)
  * expected, and a chat is left there. */
 static void test_first_round_ends_below_what_was_read(void **state)
 {
-    struct device *d = device_of(20, AVITO_START_UNREAD);
+    struct device *d = dated_device(20, AVITO_START_UNREAD, 1100);
     (void)state;
-    d->dates = true;
-    d->clock.unix_s = T + 1100;
     write_message("a", "a1", 1);
     write_message("b", "b1", 10);
     write_message("a", "a2", 150);
@@ -3174,10 +3123,8 @@ static void test_overrun_before_the_first_date(void **state)
  * the ring remembers. */
 static void test_overrun_of_what_is_settled(void **state)
 {
-    struct device *d = device_of(2, AVITO_START_SINCE);
+    struct device *d = dated_device(2, AVITO_START_SINCE, 5000);
     (void)state;
-    d->dates = true;
-    d->clock.unix_s = T + 5000;
     d->arena.cap = 640; /* three chats are queued at a time */
     write_messages("a", "a1 ", 901, 0);
     write_messages("b", "b1 ", 902, 0);
@@ -3360,10 +3307,8 @@ static void bell_rings_with_the_first_list(struct service *s, const char *reques
  * far apart, but a bell that rings in one is heard: the next one follows at once. */
 static void test_bell_while_all_comes_again(void **state)
 {
-    struct device *d = belled = device_of(2, AVITO_START_SINCE);
+    struct device *d = belled = dated_device(2, AVITO_START_SINCE, 100);
     (void)state;
-    d->dates = true;
-    d->clock.unix_s = T + 100;
     write_messages("a", "a1 a2 a3 a4 ", 99, 0);
     assert_string_equal(poll_of(d), "a1 a2 a3 a4 ");
     service.fault = bell_rings_with_the_first_list;
@@ -3397,13 +3342,9 @@ static void test_dates_that_end(void **state)
 static void test_more_chats_than_records(void **state)
 {
     static char records[AVITO_INBOX_CHATS_SIZE(2)];
-    struct device *d = device_of(40, AVITO_START_SINCE);
+    struct device *d = dated_device(40, AVITO_START_SINCE, 100);
     (void)state;
-    d->dates = true;
-    d->clock.unix_s = T + 100;
-    d->options.chats = records;
-    d->options.chats_cap = sizeof records;
-    device_start(d);
+    remember_chats(d, records, sizeof records);
     for (uint32_t i = 0; i < 4; i++) {
         write_message(eight[i], eight[i], 1 + i);
     }
