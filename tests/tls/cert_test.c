@@ -269,50 +269,6 @@ static void damaged(void **state)
     assert_true(accepted > 1000); /* damage in names, keys and signatures is left to BearSSL */
 }
 
-/* 20 extensions are remembered; with more, a repeated one might go unseen. */
-static void many_extensions(void **state)
-{
-    unsigned char bytes[600];
-    size_t n, i, k;
-    (void)state;
-    for (k = 19; k <= 21; k++) { /* the name and k - 1 others */
-        static const unsigned char name[] = {0x30, 0x0d, 0x06, 0x03, 0x55, 0x1d, 0x11, 0x04,
-                                             0x06, 0x30, 0x04, 0x82, 0x02, 'a',  'b'};
-        size_t body;
-        n = 22; /* room for five headers */
-        memcpy(bytes + n, name, sizeof name);
-        n += sizeof name;
-        for (i = 0; i + 1 < k; i++) {
-            const unsigned char one[14] = {0x30, 0x0c, 0x06, 0x03, 0x2a, 0x03, (unsigned char)i,
-                                           0x04, 0x05, 1,    2,    3,    4,    5};
-            memcpy(bytes + n, one, sizeof one);
-            n += sizeof one;
-        }
-        body = n - 22;
-        /* certificate { signed { [0] { 2 }, [3] { extensions } } } */
-        {
-            static const unsigned char head[13] = {0x30, 0x82, 0,    0,    0x30, 0x82, 0,
-                                                   0,    0xa0, 0x03, 0x02, 0x01, 0x02};
-            memcpy(bytes, head, sizeof head);
-            bytes[13] = 0xa3;
-            bytes[14] = 0x82;
-            bytes[15] = (unsigned char)((body + 4) >> 8);
-            bytes[16] = (unsigned char)(body + 4);
-            bytes[17] = 0x30;
-            bytes[18] = 0x82;
-            bytes[19] = (unsigned char)(body >> 8);
-            bytes[20] = (unsigned char)body;
-            memmove(bytes + 21, bytes + 22, body);
-            n = 21 + body;
-            bytes[2] = (unsigned char)((n - 4) >> 8);
-            bytes[3] = (unsigned char)(n - 4);
-            bytes[6] = (unsigned char)((n - 8) >> 8);
-            bytes[7] = (unsigned char)(n - 8);
-        }
-        assert_int_equal(check(bytes, n, n, true, 0, n), k <= 20 ? 0 : AVITO_TLS_CERT_REPEATED);
-    }
-}
-
 /* ---- made by hand: what no tool writes ---- */
 
 static const unsigned char version[] = {0xa0, 0x03, 0x02, 0x01, 0x02};
@@ -333,16 +289,28 @@ static size_t element(unsigned char *to, unsigned char tag, const unsigned char 
     return n + len;
 }
 
-/* A certificate of an issuer with these fields after its version. */
-static int check_fields(const unsigned char *fields, size_t len, size_t piece)
+/* A certificate with these fields after its version. */
+static size_t certificate(unsigned char *to, const unsigned char *fields, size_t len)
 {
-    unsigned char body[1500], part[1500], whole[1500];
-    size_t n;
+    unsigned char body[1500], part[1500];
     memcpy(body, version, sizeof version);
     memcpy(body + sizeof version, fields, len);
-    n = element(part, 0x30, body, sizeof version + len);
-    n = element(whole, 0x30, part, n);
+    return element(to, 0x30, part, element(part, 0x30, body, sizeof version + len));
+}
+
+/* Of an issuer. */
+static int check_fields(const unsigned char *fields, size_t len, size_t piece)
+{
+    unsigned char whole[1500];
+    const size_t n = certificate(whole, fields, len);
     return check(whole, n, n, false, 0, piece == 0 ? n : piece);
+}
+
+/* [3] with a list of extensions. */
+static size_t extensions(unsigned char *to, const unsigned char *list, size_t len)
+{
+    unsigned char sequence[500];
+    return element(to, 0xa3, sequence, element(sequence, 0x30, list, len));
 }
 
 /* [3] with one extension, the extended key usage, whose value is an id of `len` bytes. */
@@ -354,9 +322,7 @@ static size_t usage_of(unsigned char *to, size_t len)
     n = element(a, 0x30, b, n);
     n = element(b + sizeof id, 0x04, a, n);
     memcpy(b, id, sizeof id);
-    n = element(a, 0x30, b, sizeof id + n);
-    n = element(b, 0x30, a, n);
-    return element(to, 0xa3, b, n);
+    return extensions(to, a, element(a, 0x30, b, sizeof id + n));
 }
 
 /* [3] with one extension, whose name is an id of `len` bytes that no extension has. */
@@ -366,9 +332,28 @@ static size_t named_by(unsigned char *to, size_t len)
     unsigned char a[300] = {0x2b}, b[300];
     size_t n = element(b, 0x06, a, len);
     memcpy(b + n, value, sizeof value);
-    n = element(a, 0x30, b, n + sizeof value);
-    n = element(b, 0x30, a, n);
-    return element(to, 0xa3, b, n);
+    return extensions(to, a, element(a, 0x30, b, n + sizeof value));
+}
+
+/* 20 extensions are remembered; with more, a repeated one might go unseen. */
+static void many_extensions(void **state)
+{
+    static const unsigned char name[] = {0x30, 0x0d, 0x06, 0x03, 0x55, 0x1d, 0x11, 0x04,
+                                         0x06, 0x30, 0x04, 0x82, 0x02, 'a',  'b'};
+    unsigned char list[400], fields[500], whole[600];
+    (void)state;
+    for (size_t k = 19; k <= 21; k++) { /* the name and k - 1 others */
+        size_t n = sizeof name;
+        memcpy(list, name, sizeof name);
+        for (size_t i = 0; i + 1 < k; i++) {
+            const unsigned char one[14] = {0x30, 0x0c, 0x06, 0x03, 0x2a, 0x03, (unsigned char)i,
+                                           0x04, 0x05, 1,    2,    3,    4,    5};
+            memcpy(list + n, one, sizeof one);
+            n += sizeof one;
+        }
+        n = certificate(whole, fields, extensions(fields, list, n));
+        assert_int_equal(check(whole, n, n, true, 0, n), k <= 20 ? 0 : AVITO_TLS_CERT_REPEATED);
+    }
 }
 
 /* As many fields as a server likes are passed over, and the version stays the first. */
@@ -418,12 +403,9 @@ static void long_ids(void **state)
 /* One more element after the certificate, inside what the record announced. */
 static void two_certificates_in_one(void **state)
 {
-    unsigned char body[20], part[20], whole[40];
-    size_t n;
+    unsigned char whole[40];
+    const size_t n = certificate(whole, version, 0);
     (void)state;
-    memcpy(body, version, sizeof version);
-    n = element(part, 0x30, body, sizeof version);
-    n = element(whole, 0x30, part, n);
     assert_int_equal(check(whole, n, n, false, 0, n), 0);
     memcpy(whole + n, whole, n);
     assert_int_equal(check(whole, 2 * n, 2 * n, false, 0, 2 * n), AVITO_TLS_CERT_DER);
