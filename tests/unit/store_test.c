@@ -881,6 +881,34 @@ static void lane_of_answers(struct lane *l, const char *const *answers, size_t c
     }
 }
 
+#define OLD LIST(ROW("old", "1", "before"))
+
+/* The answer to a send is lost: it reads the newest message of the chat before. */
+static void lose_a_send(const char *list)
+{
+    const char *answers[] = {list, NULL};
+    avito_outcome outcome = AVITO_SENT;
+    struct lane l;
+
+    lane_of_answers(&l, answers, 2);
+    assert_true(send_once(&l, "k", "hi", &outcome) < 0);
+    assert_int_equal(outcome, AVITO_CANNOT_TELL);
+    lane_free(&l);
+}
+
+/* The message of another key was sent. */
+static void note_sent(const char *key, const char *chat_id, const char *text, const char *id)
+{
+    static avito_store_send send;
+
+    memset(&send, 0, sizeof send);
+    (void)snprintf(send.key, sizeof send.key, "%s", key);
+    (void)snprintf(send.chat_id, sizeof send.chat_id, "%s", chat_id);
+    (void)snprintf(send.text, sizeof send.text, "%s", text);
+    assert_int_equal(avito_store_begin_send(&store, &send), AVITO_OK);
+    assert_int_equal(avito_store_end_send(&store, key, AVITO_SENT, id), AVITO_OK);
+}
+
 static void a_key_is_sent_once(void **state)
 {
     static const char *const answers[] = {LIST(""), ROW("m1", "2", "hi")};
@@ -953,7 +981,6 @@ static void what_was_not_sent_may_be_tried_again(void **state)
  * sends of the same text do not count. */
 static void a_send_in_doubt_is_looked_up(void **state)
 {
-    static const char *const first[] = {LIST(ROW("old", "1", "before")), NULL};
     static const char *const found[] = {
         LIST(ROW("m3", "3", "hi") "," ROW("m2", "2", "hi") "," ROW("old", "1", "before"))};
     static const char *const others[][3] = {{"same", "u2i-x", "hi"},
@@ -967,18 +994,9 @@ static void a_send_in_doubt_is_looked_up(void **state)
     (void)state;
     assert_int_equal(open_store(folder, "id"), AVITO_OK);
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        memset(&send, 0, sizeof send);
-        (void)snprintf(send.key, sizeof send.key, "%s", others[i][0]);
-        (void)snprintf(send.chat_id, sizeof send.chat_id, "%s", others[i][1]);
-        (void)snprintf(send.text, sizeof send.text, "%s", others[i][2]);
-        assert_int_equal(avito_store_begin_send(&store, &send), AVITO_OK);
-        assert_int_equal(avito_store_end_send(&store, send.key, AVITO_SENT, i < 3 ? "m2" : NULL),
-                         AVITO_OK);
+        note_sent(others[i][0], others[i][1], others[i][2], i < 3 ? "m2" : NULL);
     }
-    lane_of_answers(&l, first, 2);
-    assert_true(send_once(&l, "k", "hi", &outcome) < 0);
-    assert_int_equal(outcome, AVITO_CANNOT_TELL);
-    lane_free(&l);
+    lose_a_send(OLD);
     lane_of_answers(&l, found, 1);
     assert_int_equal(send_once(&l, "k", "hi", &outcome), AVITO_OK);
     assert_int_equal(outcome, AVITO_SENT);
@@ -993,7 +1011,7 @@ static void a_send_in_doubt_is_looked_up(void **state)
  * this stays so. */
 static void a_send_that_is_not_there(void **state)
 {
-    static const char *const lists[] = {LIST(ROW("old", "1", "before"))};
+    static const char *const lists[] = {OLD};
     avito_outcome outcome = AVITO_SENT;
     struct lane l;
 
@@ -1065,9 +1083,7 @@ static void lane_of_lists(struct lane *l, const char *const *lists, size_t count
 /* In doubt, and not there yet: it is looked for again until its grace time is over. */
 static void a_send_that_shows_up_late(void **state)
 {
-    static const char *const lost[] = {LIST(ROW("old", "1", "before")), NULL};
-    static const char *const lists[] = {LIST(ROW("old", "1", "before")),
-                                        LIST(ROW("old", "1", "before")),
+    static const char *const lists[] = {OLD, OLD,
                                         LIST(ROW("m2", "2", "hi") "," ROW("old", "1", "before"))};
     avito_outcome outcome = AVITO_NOT_SENT;
     struct lane l;
@@ -1075,9 +1091,7 @@ static void a_send_that_shows_up_late(void **state)
 
     (void)state;
     assert_int_equal(open_store(folder, "id"), AVITO_OK);
-    lane_of_answers(&l, lost, 2);
-    assert_true(send_once(&l, "k", "hi", &outcome) < 0);
-    lane_free(&l);
+    lose_a_send(OLD);
     lane_of_lists(&l, lists, 3);
     disk.quick = true;
     began = disk.later_ms;
@@ -1091,7 +1105,6 @@ static void a_send_that_shows_up_late(void **state)
 /* Nor is it there when the time is over; and the note of that fails. It is settled by the next call. */
 static void a_send_that_never_shows_up(void **state)
 {
-    static const char *const lost[] = {LIST(ROW("old", "1", "before")), NULL};
     const char *lists[64];
     avito_outcome outcome = AVITO_NOT_SENT;
     struct lane l;
@@ -1099,12 +1112,10 @@ static void a_send_that_never_shows_up(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
-        lists[i] = LIST(ROW("old", "1", "before"));
+        lists[i] = OLD;
     }
     assert_int_equal(open_store(folder, "id"), AVITO_OK);
-    lane_of_answers(&l, lost, 2);
-    assert_true(send_once(&l, "k", "hi", &outcome) < 0);
-    lane_free(&l);
+    lose_a_send(OLD);
     lane_of_lists(&l, lists, sizeof lists / sizeof *lists);
     disk.quick = true;
     began = disk.later_ms;
@@ -1123,17 +1134,14 @@ static void a_send_that_never_shows_up(void **state)
 /* What the folder cannot say stops a send before it leaves, and a look before it is made. */
 static void a_send_beside_a_folder_that_fails(void **state)
 {
-    static const char *const lost[] = {LIST(ROW("old", "1", "before")), NULL};
-    static const char *const refused[] = {LIST(ROW("old", "1", "before"))};
+    static const char *const refused[] = {OLD};
     avito_outcome outcome = AVITO_SENT;
     static avito_store_send found;
     struct lane l;
 
     (void)state;
     assert_int_equal(open_store(folder, "id"), AVITO_OK);
-    lane_of_answers(&l, lost, 2);
-    assert_true(send_once(&l, "k", "hi", &outcome) < 0);
-    lane_free(&l);
+    lose_a_send(OLD);
     lane_of_answers(&l, NULL, 0);
     disk.fail_errno = EIO;
     disk.ask_at = disk.asks + 4; /* the note of it was read; the folder's list */
@@ -1169,7 +1177,7 @@ static void trace_of_another(void *ctx, const char *line)
 
 static void a_key_that_another_takes_meanwhile(void **state)
 {
-    static const char *const lists[] = {LIST(ROW("old", "1", "before"))};
+    static const char *const lists[] = {OLD};
     avito_outcome outcome = AVITO_CANNOT_TELL;
     struct lane l;
 
@@ -1189,7 +1197,6 @@ static void a_chat_of_odd_ids(void **state)
 {
     static char list[2 * AVITO_STORE_ID_CAP + 200];
     static const char *const found[] = {LIST(ROW("m1", "2", "hi"))};
-    const char *lists[2] = {list, NULL};
     static avito_store_send send;
     avito_outcome outcome = AVITO_SENT;
     struct lane l;
@@ -1200,20 +1207,15 @@ static void a_chat_of_odd_ids(void **state)
     n = (size_t)snprintf(list, sizeof list, "{\"messages\":[{\"created\":5,\"id\":\"");
     memset(list + n, 'i', AVITO_STORE_ID_CAP);
     (void)strcpy(list + n + AVITO_STORE_ID_CAP, "\"}]}");
-    lane_of_answers(&l, lists, 2);
-    assert_true(send_once(&l, "k", "hi", &outcome) < 0);
-    assert_int_equal(outcome, AVITO_CANNOT_TELL);
-    lane_free(&l);
+    lose_a_send(list);
     assert_int_equal(avito_store_find_send(&store, "k", &send), AVITO_OK);
     assert_string_equal(send.baseline_id, "");
     assert_int_equal(send.baseline_created, 0);
     for (unsigned i = 0; i < 20; i++) {
-        memset(&send, 0, sizeof send);
-        (void)snprintf(send.key, sizeof send.key, "o%u", i);
-        (void)strcpy(send.chat_id, "u2i-x");
-        (void)strcpy(send.text, "hi");
-        assert_int_equal(avito_store_begin_send(&store, &send), AVITO_OK);
-        assert_int_equal(avito_store_end_send(&store, send.key, AVITO_SENT, send.key), AVITO_OK);
+        char key[8];
+
+        (void)snprintf(key, sizeof key, "o%u", i % 100);
+        note_sent(key, "u2i-x", "hi", key);
     }
     lane_of_answers(&l, found, 1);
     assert_int_equal(send_once(&l, "k", "hi", &outcome), AVITO_OK);
