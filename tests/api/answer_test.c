@@ -117,8 +117,7 @@ static void refused(call one, size_t shape, size_t window, size_t piece)
     }
     assert_int_equal(avito_last_error(&l.client)->api_code, refusals[shape].api_code);
     assert_int_equal(l.arena.used, 0);
-    assert_null(script_problem_open(&l.script, true));
-    lane_free(&l);
+    lane_end(&l);
 }
 
 /* Every shape of a refusal with status 200 is REFUSED, for every call; whether a write took effect
@@ -268,8 +267,7 @@ static void test_ids_of_any_length(void **state)
         lane_init(&l, 512);
         lane_exchange(&l, 200, body, strlen(body));
         assert_int_equal(lane_run(&l, send_unread(&l)), rows[i].result);
-        assert_null(script_problem_open(&l.script, true));
-        lane_free(&l);
+        lane_end(&l);
     }
 #undef FORTY
 #undef LONG
@@ -584,8 +582,7 @@ static void test_expired_under_any_status(void **state)
                 assert_int_equal(rc, rows[i].status == 200 ? AVITO_ERR_REFUSED : AVITO_ERR_SERVER);
                 assert_int_equal(avito_last_error(&l.client)->outcome, AVITO_CANNOT_TELL);
             }
-            assert_null(script_problem_open(&l.script, true));
-            lane_free(&l);
+            lane_end(&l);
         }
     }
 }
@@ -614,8 +611,7 @@ static bool unpaid_after(const char *first, const char *second)
         avito_arena_reset(&l.arena);
     }
     unpaid = avito_account_unpaid(&l.account);
-    assert_null(script_problem_open(&l.script, true));
-    lane_free(&l);
+    lane_end(&l);
     return unpaid;
 }
 

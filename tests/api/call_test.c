@@ -349,8 +349,7 @@ static void test_longest_texts(void **state)
             lane_run(&l, avito_send_message(&l.client, USER, CHAT, text, &l.arena, &got.message)),
             AVITO_OK);
         assert_non_null(strstr((const char *)l.script.sent, all));
-        assert_null(script_problem_open(&l.script, true));
-        lane_free(&l);
+        lane_end(&l);
         free(text);
         free(sent);
         free(all);
@@ -922,8 +921,7 @@ static void test_closed_connection_before_a_write(void **state)
     assert_int_equal(lane_run(&l, get_self(&l)), AVITO_OK);
     assert_int_equal(lane_run(&l, send_message(&l)), AVITO_OK);
     assert_int_equal(l.script.connects, 2);
-    assert_null(script_problem_open(&l.script, true));
-    lane_free(&l);
+    lane_end(&l);
 }
 
 /* While a lane waits for the rate limit, its connection gets old. */
@@ -951,8 +949,7 @@ static void test_kept_connection_after_the_gate(void **state)
         assert_true(l.script.open);
         assert_int_equal(lane_run(&l, calls[i % 2](&l)), AVITO_OK);
         assert_int_equal(l.script.connects, old ? 2 : 1);
-        assert_null(script_problem_open(&l.script, true));
-        lane_free(&l);
+        lane_end(&l);
     }
 }
 
@@ -983,8 +980,7 @@ static void test_gate_after_quiet_weeks(void **state)
             assert_int_equal(rc, asked == 0 ? AVITO_AGAIN : AVITO_OK);
             assert_int_equal(l.script.request_count, asked == 0 ? 2 : 3); /* it left at once */
             assert_int_equal(lane_run(&l, rc), AVITO_OK);
-            assert_null(script_problem_open(&l.script, true));
-            lane_free(&l);
+            lane_end(&l);
         }
     }
 }
@@ -1012,8 +1008,7 @@ static void test_gate_beyond_the_deadline(void **state)
     assert_int_equal(avito_account_open_gate(NULL), AVITO_ERR_ARGUMENT);
     assert_int_equal(avito_account_open_gate(&l.account), AVITO_OK);
     assert_int_equal(lane_run(&l, get_self(&l)), AVITO_OK); /* on the connection that was kept */
-    assert_null(script_problem_open(&l.script, true));
-    lane_free(&l);
+    lane_end(&l);
 }
 
 /* Between two tries of a call: 1, 2, 4 ... seconds and a minute at most, less up to a half of each by chance;
@@ -1039,8 +1034,7 @@ static void test_pauses_between_tries(void **state)
         began = l.clock.ms;
         assert_int_equal(lane_run(&l, get_self(&l)), AVITO_ERR_SERVER);
         assert_in_range(l.clock.ms - began, (63 + 60 + 60) * 500, (63 + 60 + 60) * 1000);
-        assert_null(script_problem_open(&l.script, true));
-        lane_free(&l);
+        lane_end(&l);
     }
 }
 
@@ -1061,8 +1055,7 @@ static void test_pause_beyond_the_deadline(void **state)
     assert_int_equal(lane_run(&l, get_self(&l)), AVITO_ERR_SERVER);
     assert_int_equal(avito_last_error(&l.client)->retry_after_s, 120);
     assert_true(l.clock.ms - began < 1000);
-    assert_null(script_problem_open(&l.script, true));
-    lane_free(&l);
+    lane_end(&l);
 }
 
 /* Words of the server are shown without what a terminal would take for an order. */

@@ -127,8 +127,7 @@ static void test_collected_when_the_token_is_refused(void **state)
         assert_true(asked_for(&l.script, 2, "POST /token"));
         assert_false(asked_for(&l.script, 3, "offset=16"));
         assert_true(asked_for(&l.script, 4, "offset=16"));
-        assert_null(script_problem_open(&l.script, true));
-        lane_free(&l);
+        lane_end(&l);
     }
 }
 
@@ -160,8 +159,7 @@ static void test_collected_when_the_token_runs_out(void **state)
         clock_advance(&l.clock, 3000);
         assert_string_equal(dump_result_name(lane_run(&l, rc)), "OK");
         assert_chats(&l, &chats);
-        assert_null(script_problem_open(&l.script, true));
-        lane_free(&l);
+        lane_end(&l);
     }
 }
 
@@ -276,8 +274,7 @@ static void test_streamed_when_the_token_is_refused(void **state)
     assert_int_equal(list_chats(&l), AVITO_OK);
     assert_int_equal(next_chats(&l, &rows), AVITO_END);
     assert_int_equal(rows, ROWS);
-    assert_null(script_problem_open(&l.script, true));
-    lane_free(&l);
+    lane_end(&l);
 }
 
 /* The peak of the rows before survives the fetching of a token, and the token does not count as
@@ -313,8 +310,7 @@ static void test_peak_when_the_token_is_refused(void **state)
         peak = refused == 0 ? l.arena.peak : peak;
         assert_true(peak > 2 * 100);
         assert_int_equal(l.arena.peak, peak);
-        assert_null(script_problem_open(&l.script, true));
-        lane_free(&l);
+        lane_end(&l);
     }
 }
 
@@ -374,8 +370,7 @@ static void test_tried_again_while_nothing_is_given(void **state)
             assert_int_equal(next_chats(&l, &rows), AVITO_END);
             assert_int_equal(rows, ROWS);
         }
-        assert_null(script_problem_open(&l.script, true));
-        lane_free(&l);
+        lane_end(&l);
     }
 }
 
@@ -411,8 +406,7 @@ static void test_tries_of_the_second_list(void **state)
             assert_int_equal(next_chats(&l, &rows), AVITO_END);
             assert_int_equal(rows, ROWS);
         }
-        assert_null(script_problem_open(&l.script, true));
-        lane_free(&l);
+        lane_end(&l);
     }
 }
 
@@ -438,8 +432,7 @@ static void test_list_after_a_list(void **state)
         assert_int_equal(lane_run(&l, avito_next_chat(&l.client, &chat)), AVITO_OK);
         assert_int_equal(lane_run(&l, avito_next_chat(&l.client, &chat)), AVITO_END);
     }
-    assert_null(script_problem_open(&l.script, true));
-    lane_free(&l);
+    lane_end(&l);
 }
 
 /* ---- what is beside the list ---- */
@@ -566,8 +559,7 @@ static void test_list_in_almost_no_memory(void **state)
         for (size_t i = 0; i < 2048; i++) {
             assert_true((i >= 1024 && i < 1024 + cap) || l.room[i] == 0x5a);
         }
-        assert_null(script_problem_open(&l.script, true));
-        lane_free(&l);
+        lane_end(&l);
     }
     assert_true(
         fits > 0 &&
@@ -702,8 +694,7 @@ static void test_end_waits_for_the_rest(void **state)
     assert_true(l.script.open);
     assert_int_equal(lane_run(&l, AVITO_AGAIN), AVITO_OK);
     assert_true(l.script.open);
-    assert_null(script_problem_open(&l.script, true));
-    lane_free(&l);
+    lane_end(&l);
 }
 
 /* However long the caller had the row: no deadline runs meanwhile. */

@@ -160,8 +160,7 @@ static void test_nothing_to_settle(void **state)
     assert_int_equal(avito_confirm_sends(&l.client, baseline()), AVITO_OK);
     assert_int_equal(send_it(&l), AVITO_ERR_NOT_FOUND);
     assert_int_equal(avito_last_error(&l.client)->outcome, AVITO_NOT_SENT);
-    assert_null(script_problem_open(&l.script, true));
-    lane_free(&l);
+    lane_end(&l);
 }
 
 /* The chat cannot be read either: the send's own error stays, and nobody can tell. */
@@ -284,8 +283,7 @@ static void test_asked_again(void **state)
     }
     assert_string_equal(message.id.ptr, "new");
     assert_true(message.id.ptr > l.arena.base && message.id.ptr < l.arena.base + l.arena.used);
-    assert_null(script_problem_open(&l.script, true));
-    lane_free(&l);
+    lane_end(&l);
 }
 
 /* A server may keep ends of lines in its own way, and blanks at the ends: it is the same text. */
@@ -385,8 +383,7 @@ static void test_chat_that_is_longer_than_the_list(void **state)
         AVITO_OK);
     assert_int_equal(outcome, AVITO_CANNOT_TELL);
     assert_true(avito_list_has_more(&l.client));
-    assert_null(script_problem_open(&l.script, true));
-    lane_free(&l);
+    lane_end(&l);
 }
 
 /* Our text in the baseline's own second is newer if it stands above the baseline, which costs a
@@ -430,8 +427,7 @@ static void test_second_of_the_baseline(void **state)
                          AVITO_OK);
         assert_int_equal(outcome, chats[i].outcome);
         assert_true(outcome != AVITO_SENT || strcmp(message.id.ptr, "new") == 0);
-        assert_null(script_problem_open(&l.script, true));
-        lane_free(&l);
+        lane_end(&l);
     }
 }
 
@@ -588,8 +584,7 @@ static void confirm(const struct found *f, const char *text, uint32_t age_s)
         fail_msg("%d, outcome %d and not %d: %s", rc, (int)outcome, (int)f->outcome, f->row);
     }
     assert_true(outcome != AVITO_SENT || strcmp(message.id.ptr, "m") == 0);
-    assert_null(script_problem_open(&l.script, true));
-    lane_free(&l);
+    lane_end(&l);
 }
 
 static void test_rows_that_may_be_a_text(void **state)

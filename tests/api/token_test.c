@@ -92,12 +92,6 @@ static void expect(struct lane *l, int expected)
     assert_int_equal(self.id, expected == AVITO_OK ? 7 : 0);
 }
 
-static void all_played(struct lane *l)
-{
-    assert_null(script_problem_open(&l->script, true));
-    lane_free(l);
-}
-
 static void begin(struct lane *l, bool no_token)
 {
     lane_init(l, 512);
@@ -121,7 +115,7 @@ static void test_fetched_when_missing_and_kept(void **state)
     assert_int_equal(l.loads, 1);
     assert_int_equal(l.saves, 1);
     assert_string_equal(l.saved_access, "first-token-000000");
-    all_played(&l);
+    lane_end(&l);
 }
 
 static void test_stored_token_is_used(void **state)
@@ -134,7 +128,7 @@ static void test_stored_token_is_used(void **state)
     expect(&l, AVITO_OK);
     assert_int_equal(l.loads, 1);
     assert_int_equal(l.saves, 0);
-    all_played(&l);
+    lane_end(&l);
 }
 
 static void test_renewed_ahead_of_expiry(void **state)
@@ -159,7 +153,7 @@ static void test_renewed_ahead_of_expiry(void **state)
         expect(&l, AVITO_OK);
         clock_advance(&l.clock, rows[i].later_s * 1000u);
         expect(&l, AVITO_OK);
-        all_played(&l);
+        lane_end(&l);
     }
 }
 
@@ -211,7 +205,7 @@ static void test_a_token_that_another_program_has_renewed(void **state)
             ask_self(&l.script, "second-token-11111", 200, ME);
             expect(&l, AVITO_OK);
         }
-        all_played(&l);
+        lane_end(&l);
     }
 }
 
@@ -232,7 +226,7 @@ static void test_a_refresh_token_that_another_program_has_spent(void **state)
     l.stored_expires = clock_unix_time(&l.clock) + 86400;
     ask_self(&l.script, "of-another-program", 200, ME);
     expect(&l, AVITO_OK);
-    all_played(&l);
+    lane_end(&l);
 }
 
 /* A life shorter than the margin must not make it fetch for ever. */
@@ -252,7 +246,7 @@ static void test_short_lives(void **state)
         ask_self(&l.script, "short", 200, ME);
         expect(&l, AVITO_OK);
         expect(&l, AVITO_OK);
-        all_played(&l);
+        lane_end(&l);
     }
 }
 
@@ -280,7 +274,7 @@ static void test_long_lives(void **state)
         expect(&l, AVITO_OK);
         clock_advance(&l.clock, 1000u * 1000u);
         expect(&l, AVITO_OK);
-        all_played(&l);
+        lane_end(&l);
     }
 }
 
@@ -295,7 +289,7 @@ static void test_life_shorter_than_a_call(void **state)
     fetch(&l.script, 200, "{\"access_token\":\"fly\",\"expires_in\":1}");
     ask_self(&l.script, "fly", 200, ME);
     expect(&l, AVITO_OK);
-    all_played(&l);
+    lane_end(&l);
 }
 
 /* ---- refusals ---- */
@@ -320,7 +314,7 @@ static void test_renewed_once_when_refused(void **state)
         ask_self(&l.script, "first-token-000000", 200, ME);
         expect(&l, AVITO_OK);
         assert_string_equal(avito_last_error(&l.client)->text, "");
-        all_played(&l);
+        lane_end(&l);
     }
 }
 
@@ -344,7 +338,7 @@ static void test_unproven_token_after_quiet_weeks(void **state)
         assert_int_equal(lane_run(&l, avito_get_token(&l.client, NULL)), AVITO_OK);
         clock_advance(&l.clock, hours * 3600000u);
         expect(&l, AVITO_OK);
-        all_played(&l);
+        lane_end(&l);
     }
 }
 
@@ -366,7 +360,7 @@ static void test_proven_token_is_renewed_within_its_minute(void **state)
     fetch(&l.script, 200, T1);
     ask_self(&l.script, "first-token-000000", 200, ME);
     expect(&l, AVITO_OK);
-    all_played(&l);
+    lane_end(&l);
 }
 
 /* Where a new token cured a 403 before, the next 403 gets one too, although calls in between were accepted. */
@@ -388,7 +382,7 @@ static void test_what_helped_is_done_again(void **state)
     fetch(&l.script, 200, T2);
     ask_self(&l.script, "second-token-11111", 200, ME);
     expect(&l, AVITO_OK);
-    all_played(&l);
+    lane_end(&l);
 }
 
 static void test_second_refusal_is_the_callers(void **state)
@@ -404,7 +398,7 @@ static void test_second_refusal_is_the_callers(void **state)
     expect(&l, AVITO_ERR_FORBIDDEN);
     assert_string_equal(avito_last_error(&l.client)->text, "access token expired");
     expect(&l, AVITO_ERR_UNAUTHORIZED);
-    all_played(&l);
+    lane_end(&l);
 }
 
 /* One renewal per call, even where the second refusal comes so late that the token had its
@@ -425,7 +419,7 @@ static void test_second_refusal_that_comes_late(void **state)
     ask_self(&l.script, "first-token-000000", 200, ME); /* nor is it thrown away */
     expect(&l, AVITO_ERR_UNAUTHORIZED);
     expect(&l, AVITO_OK);
-    all_played(&l);
+    lane_end(&l);
 }
 
 static void test_permission_is_not_a_matter_of_tokens(void **state)
@@ -438,7 +432,7 @@ static void test_permission_is_not_a_matter_of_tokens(void **state)
     expect(&l, AVITO_ERR_FORBIDDEN);
     assert_int_equal(avito_last_error(&l.client)->http_status, 403);
     assert_string_equal(avito_last_error(&l.client)->text, "Permission denied");
-    all_played(&l);
+    lane_end(&l);
 }
 
 /* A send that was refused for its token was not stored: it is written again, once. */
@@ -468,7 +462,7 @@ static void test_refused_send_is_repeated(void **state)
     script_answer_json(&l.script, 200, "{\"id\":\"m\"}", 10);
     assert_int_equal(lane_run(&l, avito_send_message(&l.client, 1, "c", "hi", &l.arena, &m)),
                      AVITO_OK);
-    all_played(&l);
+    lane_end(&l);
 }
 
 /* Before a write, the lane looks for an end of the stream, also after the answer with the token. */
@@ -484,7 +478,7 @@ static void test_closed_with_the_tokens_answer(void **state)
     assert_int_equal(lane_run(&l, avito_send_message(&l.client, 1, "c", "hi", NULL, NULL)),
                      AVITO_OK);
     assert_int_equal(l.script.connects, 2);
-    all_played(&l);
+    lane_end(&l);
 }
 
 static void test_token_requests_that_fail(void **state)
@@ -528,7 +522,7 @@ static void test_token_requests_that_fail(void **state)
             avito_client_close(&l.client);
         }
         expect(&l, AVITO_OK); /* nothing is left of it */
-        all_played(&l);
+        lane_end(&l);
     }
 }
 
@@ -548,7 +542,7 @@ static void test_refresh_token_rotates(void **state)
     assert_int_equal(l.saves, 1);
     assert_string_equal(l.saved_access, "pair-token-222222");
     assert_string_equal(l.saved_refresh, "pair-refresh-3333");
-    all_played(&l);
+    lane_end(&l);
 }
 
 /* An answer without a refresh token leaves the old one in force. */
@@ -568,7 +562,7 @@ static void test_refresh_answer_without_refresh_token(void **state)
     assert_string_equal(l.saved_refresh, "keeps");
     assert_int_equal(lane_run(&l, avito_refresh_token(&l.client, &token)), AVITO_OK);
     assert_string_equal(token.access_token.ptr, "second-token-11111");
-    all_played(&l);
+    lane_end(&l);
 }
 
 /* The old one needs room beside the new access token: the error says how much would do. */
@@ -647,7 +641,7 @@ static void test_save_that_fails(void **state)
     expect(&l, AVITO_OK);
     assert_int_equal(l.saves, 6);
     assert_string_equal(l.saved_refresh, "pair-refresh-3333");
-    all_played(&l);
+    lane_end(&l);
 }
 
 /* The same holds when a call fetched the token for itself. Meanwhile the token that is still good
@@ -675,7 +669,7 @@ static void test_save_that_fails_on_the_way(void **state)
     assert_string_equal(l.saved_access, "second-token-11111");
     assert_string_equal(l.saved_refresh, "pair-refresh-3333");
     expect(&l, AVITO_OK);
-    all_played(&l);
+    lane_end(&l);
 }
 
 /* ---- what is stored ---- */
@@ -696,7 +690,7 @@ static void test_first_call_is_get_token(void **state)
     assert_string_equal(token.refresh_token.ptr, "pair-refresh-3333");
     assert_string_equal(l.saved_refresh, "pair-refresh-3333");
     expect(&l, AVITO_OK);
-    all_played(&l);
+    lane_end(&l);
 }
 
 /* A store that cannot be read now is not an empty one. */
@@ -719,7 +713,7 @@ static void test_load_that_fails(void **state)
     expect(&l, AVITO_OK);
     assert_int_equal(l.loads, 4);
     assert_int_equal(l.saves, 0);
-    all_played(&l);
+    lane_end(&l);
 }
 
 /* A stored pair that is longer than its place: the error names the size that is enough. */
@@ -751,7 +745,7 @@ static void test_load_without_room(void **state)
         }
         expect(&l, rows[i].needed == 0 ? AVITO_OK : AVITO_ERR_TOKEN_ROOM);
         assert_int_equal(avito_last_error(&l.client)->needed, rows[i].needed);
-        all_played(&l);
+        lane_end(&l);
         guard_free(&tokens);
     }
 }
@@ -769,7 +763,7 @@ static void test_only_a_refresh_token_is_stored(void **state)
     ask_self(&l.script, "pair-token-222222", 200, ME);
     expect(&l, AVITO_OK);
     assert_string_equal(l.saved_refresh, "pair-refresh-3333");
-    all_played(&l);
+    lane_end(&l);
 }
 
 /* A token that no length of a header line can hold is none, however much room there is. */
@@ -792,7 +786,7 @@ static void test_endless_token_of_the_store(void **state)
     script_request(&l.script);
     script_answer_json(&l.script, 200, ME, strlen(ME));
     expect(&l, AVITO_OK);
-    all_played(&l);
+    lane_end(&l);
 }
 
 /* The life that is stored beside a token, with a clock that does not know the year yet. */
@@ -846,7 +840,7 @@ static void test_load_without_a_life(void **state)
     expect(&l, AVITO_OK);
     bare_ms += 200u * 1000u; /* five minutes before a day is over */
     expect(&l, AVITO_OK);
-    all_played(&l);
+    lane_end(&l);
 }
 
 /* Each hook works without the other. */
@@ -872,7 +866,7 @@ static void test_one_hook_of_the_store(void **state)
         expect(&l, AVITO_OK);
         assert_int_equal(l.saves, saves ? 2 : 0);
         assert_int_equal(l.loads, saves ? 0 : 2);
-        all_played(&l);
+        lane_end(&l);
     }
 }
 
@@ -896,7 +890,7 @@ static void test_load_without_a_wall_clock(void **state)
     clock_advance(&l.clock, 86300u * 1000u);
     expect(&l, AVITO_OK);
     assert_int_equal(l.loads, 1);
-    all_played(&l);
+    lane_end(&l);
 }
 
 /* What would end its header line is not a token. */
@@ -930,7 +924,7 @@ static void test_unfit_token_of_the_server(void **state)
         assert_int_equal(l.saves, 0);
         avito_client_close(&l.client);
         expect(&l, AVITO_OK);
-        all_played(&l);
+        lane_end(&l);
     }
 }
 
@@ -949,7 +943,7 @@ static void test_unfit_token_of_the_store(void **state)
         assert_int_equal(l.script.connects, 0);
         l.stored_access.ptr = NULL; /* the store works again */
         expect(&l, AVITO_OK);
-        all_played(&l);
+        lane_end(&l);
     }
 }
 
@@ -1006,7 +1000,7 @@ static void test_refresh_without_a_refresh_token(void **state)
         assert_int_equal(lane_run(&l, avito_refresh_token(&l.client, NULL)),
                          AVITO_ERR_REFRESH_TOKEN);
         assert_int_equal(l.loads, 1);
-        all_played(&l);
+        lane_end(&l);
     }
 }
 
@@ -1036,7 +1030,7 @@ static void test_by_consent_without_a_refresh_token(void **state)
         l.stored_refresh = "come-meanwhile";
         ask_self(&l.script, LANE_TOKEN, 200, ME);
         expect(&l, AVITO_OK);
-        all_played(&l);
+        lane_end(&l);
     }
     assert_int_equal(avito_account_by_consent(NULL), AVITO_ERR_ARGUMENT);
 }
@@ -1051,7 +1045,7 @@ static void test_by_consent_is_renewed_by_its_refresh_token(void **state)
     refresh(&l.script, "consent", 200, P1);
     ask_self(&l.script, "pair-token-222222", 200, ME);
     expect(&l, AVITO_OK);
-    all_played(&l);
+    lane_end(&l);
 }
 
 /* A code that brought no refresh token serves as long as its token lives, and serves no other
@@ -1070,7 +1064,7 @@ static void test_by_consent_of_a_day(void **state)
     clock_advance(&l.clock, 86400u * 1000u);
     expect(&l, AVITO_ERR_REFRESH_TOKEN);
     assert_int_equal(lane_run(&l, avito_get_token(&l.client, NULL)), AVITO_ERR_REFRESH_TOKEN);
-    all_played(&l);
+    lane_end(&l);
 }
 
 /* It may be spent if it left and neither a pair nor a refusal came, even if the answer was only cut
@@ -1132,7 +1126,7 @@ static void test_long_token_through_a_small_window(void **state)
     ask_self(&l.script, token, 200, ME);
     expect(&l, AVITO_OK);
     assert_string_equal(l.saved_access, token);
-    all_played(&l);
+    lane_end(&l);
 }
 
 /* Every size of the token buffer: an error that names a size, which is enough, or the right token. */
@@ -1948,7 +1942,7 @@ static void test_unknown_token_in_a_body(void **state)
         expect(&l, AVITO_ERR_BAD_REQUEST);
         assert_false(shows(avito_last_error(&l.client)->text, "unknown-token-77777"));
         assert_false(shows(l.error_body, "unknown-token-77777"));
-        all_played(&l);
+        lane_end(&l);
     }
 }
 
@@ -1970,7 +1964,7 @@ static void test_trace_has_no_secrets(void **state)
     assert_false(shows(l.trace, "pair-token-222222"));
     assert_false(shows(l.trace, "pair-refresh-3333"));
     assert_false(shows(l.trace, "refresh-token-of-the-trace-test"));
-    all_played(&l);
+    lane_end(&l);
 }
 
 static void authorize(const avito_consent *consent, const char *url)

@@ -68,8 +68,7 @@ static void test_zero_is_not_yet(void **state)
         lane_run(&l, avito_send_message(&l.client, USER, "u2i-chat", text, &l.arena, &sent)),
         AVITO_OK);
     assert_string_equal(sent.id.ptr, "m");
-    assert_null(script_problem_open(&l.script, true));
-    lane_free(&l);
+    lane_end(&l);
 }
 
 /* A server that refuses and closes: send() fails, but what it said is still there. */
@@ -679,8 +678,7 @@ static void test_lent_arena_is_free_at_connect(void **state)
         assert_int_equal(connect_busy, !lent);
         assert_false(l.arena.busy);
         assert_int_equal(l.script.connects, 2);
-        assert_null(script_problem_open(&l.script, true));
-        lane_free(&l);
+        lane_end(&l);
     }
 }
 

@@ -581,8 +581,7 @@ static void test_dry_run_still_reads(void **state)
     lane_exchange(&l, 200, body, strlen(body));
     assert_int_equal(lane_run(&l, avito_get_self(&l.client, &l.arena, &self)), AVITO_OK);
     assert_int_equal(self.id, USER);
-    assert_null(script_problem_open(&l.script, true));
-    lane_free(&l);
+    lane_end(&l);
 }
 
 int main(void)

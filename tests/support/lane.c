@@ -1,7 +1,12 @@
 /* Needs the implementation. */
 #include "support/lane.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
+
+#include <cmocka.h>
 
 /* The hooks get the clock; the lane begins with it. */
 static struct lane *lane_of(void *ctx)
@@ -126,6 +131,12 @@ void lane_free(struct lane *l)
     avito_client_close(&l->client);
     script_free(&l->script);
     guard_free(&l->window);
+}
+
+void lane_end(struct lane *l)
+{
+    assert_null(script_problem_open(&l->script, true));
+    lane_free(l);
 }
 
 void lane_exchange(struct lane *l, int status, const void *body, size_t len)

@@ -6,9 +6,8 @@
  *     lane_init(&l, 512);                          window
  *     lane_exchange(&l, 200, body, len);           a connection, any request, this answer
  *     rc = lane_run(&l, avito_get_self(&l.client, &l.arena, &self));
- *     assert_null(script_problem_open(&l.script, true));
  *     lane_again(&l, 512);                         the same script from the beginning
- *     lane_free(&l);
+ *     lane_end(&l);                                all of it was played
  */
 #ifndef TESTS_SUPPORT_LANE_H
 #define TESTS_SUPPORT_LANE_H
@@ -50,6 +49,9 @@ struct lane {
 void lane_init(struct lane *l, size_t window);
 void lane_init_retries(struct lane *l, size_t window, uint8_t retries);
 void lane_free(struct lane *l);
+
+/* Asserts that all of its script was played, and frees it. */
+void lane_end(struct lane *l);
 
 /* New account, new client, window of another size, the script from its beginning. The connection of
  * the former client is given up. */

@@ -80,12 +80,6 @@ static const char *request(const struct lane *l, size_t number)
     return text;
 }
 
-static void played(struct lane *l)
-{
-    assert_null(script_problem_open(&l->script, true));
-    lane_free(l);
-}
-
 /* ---- each option ---- */
 
 static int load(void *ctx, avito_token *token)
@@ -131,7 +125,7 @@ static void test_token_store(void **state)
     assert_non_null(strstr(request(&l, 0), "Bearer loaded-token\r\n"));
     assert_non_null(strstr(request(&l, 2), "Bearer " TOKEN "\r\n"));
     assert_int_equal(saved, 1);
-    played(&l);
+    lane_end(&l);
 }
 
 static unsigned traced;
@@ -183,7 +177,7 @@ static void test_diagnostics(void **state)
         assert_null(strstr(raw, TOKEN));
         avito_client_close(&l.client);
     }
-    played(&l);
+    lane_end(&l);
 }
 
 /* One copy of the token: the next one is read over it, so nobody knows it any more. An answer that repeats it
@@ -217,7 +211,7 @@ static void test_masked_without_a_copy(void **state)
     answer(&l, 503, echo);
     assert_int_equal(lane_run(&l, avito_get_self(&l.client, &l.arena, &self)), AVITO_ERR_SERVER);
     assert_string_equal(avito_last_error(&l.client)->text, "");
-    played(&l);
+    lane_end(&l);
 }
 
 /* Names of fields come from our own tables, ids from the server. */
@@ -243,7 +237,7 @@ static void test_fields_without_diagnostics(void **state)
     assert_string_equal(avito_last_error(&l.client)->text, "");
     assert_true(avito_list_open(&l.client));
     avito_cancel(&l.client);
-    played(&l);
+    lane_end(&l);
 }
 
 static void test_retries(void **state)
@@ -282,7 +276,7 @@ static void test_retries(void **state)
         assert_int_equal(avito_last_error(&l.client)->retry_after_s, 0);
         avito_client_close(&l.client);
     }
-    played(&l);
+    lane_end(&l);
 }
 
 /* Records of chats, and an inbox without them. */
@@ -351,7 +345,7 @@ static void test_dry_run(void **state)
     assert_string_equal(raw, "POST /messenger/v1/accounts/1/chats/" CHAT "/messages\n"
                              "{\"message\":{\"text\":\"Hello\"},\"type\":\"text\"}");
     assert_int_equal(l.script.connects, 0);
-    played(&l);
+    lane_end(&l);
 }
 
 static void test_raw(void **state)
@@ -378,7 +372,7 @@ static void test_raw(void **state)
         lane_run(&l, avito_get_messages(&l.client, 1, CHAT, &query, &l.arena, &messages)),
         AVITO_OK);
     assert_string_equal(messages.items[0].content.as.raw.ptr, "{\"new\":1}");
-    played(&l);
+    lane_end(&l);
 }
 
 static void test_pages(void **state)
@@ -407,7 +401,7 @@ static void test_pages(void **state)
                      AVITO_OK);
     assert_int_equal(chats.count, 2);
     assert_string_equal(chats.items[1].id.ptr, "b");
-    played(&l);
+    lane_end(&l);
 }
 
 /* Confirming reads all pages of a chat, so it links what that needs by itself: what was sent may be on a later
@@ -445,7 +439,7 @@ static void test_confirming(void **state)
     assert_non_null(strstr(request(&l, 1), "limit=100"));
     assert_int_equal(outcome, AVITO_SENT);
     assert_string_equal(found.id.ptr, "m");
-    played(&l);
+    lane_end(&l);
 }
 
 /* A send that settles itself does the same. */
@@ -472,7 +466,7 @@ static void test_settling(void **state)
         AVITO_OK);
     assert_non_null(strstr(request(&l, 2), "limit=100"));
     assert_string_equal(message.id.ptr, "m");
-    played(&l);
+    lane_end(&l);
 }
 
 /* The message as the service stored it. Whoever only wants it sent need not ask for that. */
@@ -509,7 +503,7 @@ static void test_sent(void **state)
         AVITO_OK);
     assert_string_equal(message.id.ptr, "m7");
     assert_string_equal(message.content.as.text.ptr, "Hello");
-    played(&l);
+    lane_end(&l);
 }
 
 /* A send that settles itself pauses between two looks into the chat, with retries linked or without. */
@@ -548,7 +542,7 @@ static void test_settled_without_retries(void **state)
     clock_advance(&l.clock, 500);
     assert_int_equal(lane_run(&l, avito_step(&l.client)), AVITO_OK);
     assert_string_equal(message.id.ptr, "m7");
-    played(&l);
+    lane_end(&l);
 }
 
 static void nothing(void *ctx)
@@ -593,7 +587,7 @@ static void test_lanes(void **state)
     assert_int_equal(avito_wants(&second), AVITO_WANT_ACCOUNT);
     avito_cancel(&second);
     assert_int_equal(lane_run(&l, AVITO_AGAIN), AVITO_OK);
-    played(&l);
+    lane_end(&l);
 }
 
 static uint32_t clock_that_closes(void *ctx)
@@ -623,7 +617,7 @@ static void test_closed_by_a_hook(void **state)
     l.options.window = window;
     assert_int_equal(avito_client_init(&second, &l.account, &l.options), AVITO_OK);
     avito_client_close(&second);
-    played(&l);
+    lane_end(&l);
 }
 
 /* ---- one copy of the token ---- */
@@ -676,7 +670,7 @@ static void test_new_token_over_the_old_one(void **state)
     answer(&l, 200, "{\"id\":7}");
     ask(&l, AVITO_OK);
     assert_non_null(strstr(request(&l, 6), "Bearer fourth-token\r\n"));
-    played(&l);
+    lane_end(&l);
 }
 
 static int load_dated(void *ctx, avito_token *token)
@@ -704,7 +698,7 @@ static void test_refused_token_of_the_store_in_one_copy(void **state)
     answer(&l, 200, "{\"id\":7}");
     ask(&l, AVITO_OK);
     assert_non_null(strstr(request(&l, 2), "Bearer " TOKEN "\r\n"));
-    played(&l);
+    lane_end(&l);
 }
 
 /* A refresh token must survive the answer that brings the next one. */
@@ -736,7 +730,7 @@ static void test_refresh_needs_two_halves(void **state)
         assert_string_equal(l.account.priv.refresh,
                             two ? "refresh-token-2-of-28-bytes-" : "refresh-token-1-of-28-bytes-");
         assert_int_equal(avito_last_error(&l.client)->needed > 0, !two);
-        played(&l);
+        lane_end(&l);
     }
 }
 
