@@ -181,11 +181,11 @@ enum { CHAT, CHATS, CHATS_NO_AVATARS, CHATS_BARE, MESSAGES, MESSAGES_BARE, SEND,
 /* Makes the call whose smallest arena is looked for. */
 static int call(int which)
 {
+    static avito_chat chat; /* filled by the steps that follow */
+    static avito_message message;
+    static avito_event event;
     avito_chats_query chats;
     avito_messages_query messages;
-    avito_chat chat;
-    avito_message message;
-    avito_event event;
     memset(&chats, 0, sizeof chats);
     memset(&messages, 0, sizeof messages);
     chats.want = which == CHATS_NO_AVATARS ? AVITO_CHAT_ALL & ~AVITO_CHAT_AVATARS
