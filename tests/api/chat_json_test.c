@@ -113,9 +113,12 @@ static void test_chats(void **state)
 
 static void test_chat_members(void **state)
 {
-    avito_user users[] = {{7, {"Анна", 8}, true, true, NULL}, {5, {NULL, 0}, false, false, NULL}};
+    avito_user users[] = {
+        {.id = 7, .name = {"Анна", 8}, .parsing_allowed = true, .has_parsing_allowed = true},
+        {.id = 5}};
     avito_message last = {0};
-    avito_chat chat = {{"u2i-1", 5}, 3, 0, NULL, {users, 2}, &last};
+    avito_chat chat = {
+        .id = {"u2i-1", 5}, .created = 3, .users = {users, 2}, .last_message = &last};
     char out[1024];
     size_t needed = 9;
 

@@ -88,7 +88,7 @@ static void test_members(void **state)
     avito_user users[] = {{.id = 7, .name = {"Анна", 8}}, {.id = 5, .name = {"Я", 2}}};
     avito_item item = {0};
     avito_context context = {{"item", 4}, &item, {NULL, 0}};
-    avito_chat chat = {{"u2i-1", 5}, 0, 0, &context, {users, 2}, NULL};
+    avito_chat chat = {.id = {"u2i-1", 5}, .context = &context, .users = {users, 2}};
     char out[1024];
     const avito_message *m =
         message_of("{\"id\":\"m\",\"author_id\":7,\"created\":3,\"type\":\"text\","
