@@ -7,7 +7,9 @@
 #
 #   tests/unit/NAME_test.c   a cmocka program that includes the implementation itself
 #                            (#define AVITO_MESSENGER_IMPLEMENTATION), so that it sees private
-#                            functions and chooses the macros. Becomes build/tests/NAME_test.
+#                            functions and chooses the macros. Becomes build/tests/NAME_test. With
+#                            AVITO_STATIC only what it uses is compiled, in a second instead of twenty;
+#                            that works where nothing of support/ calls the library, as lane.c does.
 #   tests/api/NAME_test.c    a cmocka program that only includes the interface, as a user would, and
 #                            is linked with one object of the implementation for all (POSIX and
 #                            BearSSL on). Quicker to build: prefer it.
@@ -54,8 +56,9 @@ INCLUDES := -I. -Itests
 WARN     := -Wall -Wextra -Wshadow -Wno-unused-function -Werror
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 CPPFLAGS := $(INCLUDES) -D_GNU_SOURCE -MMD -MP
-CFLAGS_SAN := -std=c99 -g -O1 $(WARN) $(SANITIZE)
-CFLAGS_OPT := -std=c99 -g -O2 $(WARN)
+# -g1: the lines of a sanitizer's report. All that a debugger can show takes a quarter longer to compile.
+CFLAGS_SAN := -std=c99 -g1 -O1 $(WARN) $(SANITIZE)
+CFLAGS_OPT := -std=c99 -g1 -O2 $(WARN)
 LDLIBS   :=
 
 BASE_PACKAGES := build-essential clang libclang-rt-dev python3

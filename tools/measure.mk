@@ -1,7 +1,7 @@
 # Sizes of what a caller provides, and the tables of the manual in the header (tools/manual.py).
 # The 32-bit twin aligns 64-bit members to 8, as ARM and RISC-V do.
 
-SIZES_FLAGS := -std=c99 -O1 -w -I. -D_POSIX_C_SOURCE=200809L
+SIZES_FLAGS := -std=c99 -O0 -w -I. -D_POSIX_C_SOURCE=200809L
 SIZES_ALL := -DAVITO_WITH_POSIX=1 -DAVITO_WITH_BEARSSL=1
 
 build/sizes: tools/sizes.c tools/recorded.h $(HEADER)

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #define AVITO_WITH_SHORTCUTS 1
+#define AVITO_STATIC         1
 #define AVITO_MESSENGER_IMPLEMENTATION
 #include "avito_messenger.h"
 

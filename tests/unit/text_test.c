@@ -3,6 +3,7 @@
  * implementation: loops over all bytes and all code points, snprintf(), and known values.
  * Rooms: TEXT, TEXT: GRAPHEMES, ARENA, NUMBERS.
  */
+#define AVITO_STATIC 1
 #define AVITO_MESSENGER_IMPLEMENTATION
 #include "avito_messenger.h"
 

@@ -12,6 +12,7 @@
 
 #include "support/guard.h"
 
+#define AVITO_STATIC 1
 #define AVITO_MESSENGER_IMPLEMENTATION
 #include "avito_messenger.h"
 
