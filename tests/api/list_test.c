@@ -37,21 +37,26 @@ static avito_chats_query all_pages(void)
 
 /* ---- the service ---- */
 
-/* A page whose row `bad` breaks the model. */
-static void give_page_but(struct script *s, int from, bool more, int bad)
+/* A page of `count` rows, of which row `bad` breaks the model. */
+static void give_rows(struct script *s, int from, int count, bool more, int bad)
 {
     char body[4000];
     size_t n = 0;
 
     script_request(s);
     n += (size_t)snprintf(body + n, sizeof body - n, "{\"chats\":[");
-    for (int i = from; i < from + LIMIT; i++) {
+    for (int i = from; i < from + count; i++) {
         n += (size_t)snprintf(body + n, sizeof body - n, "%s{\"id\":\"c%03d\",\"updated\":%s%d}",
                               i == from ? "" : ",", i, i == bad ? "{},\"zz\":" : "", 2000 - i);
     }
     n += (size_t)snprintf(body + n, sizeof body - n, "],\"meta\":{\"has_more\":%s}}",
                           more ? "true" : "false");
     script_answer_json(s, 200, body, n);
+}
+
+static void give_page_but(struct script *s, int from, bool more, int bad)
+{
+    give_rows(s, from, LIMIT, more, bad);
 }
 
 static void give_page(struct script *s, int from, bool more)
@@ -808,6 +813,32 @@ static void test_goes_on_after_the_last_row(void **state)
     assert_int_equal(avito_list_offset(NULL), 0);
 }
 
+/* 26 rows slide down to the next page, which overlaps by four: none comes twice, as the last thirty are
+ * known. One more would. */
+static void test_rows_that_slide(void **state)
+{
+    (void)state;
+    for (int slid = 0; slid <= 27; slid++) {
+        avito_chats_query q = all_pages();
+        struct lane l;
+        avito_chat chat;
+        int given = 0;
+        q.limit = 40;
+        lane_init(&l, 512);
+        script_connect(&l.script);
+        give_rows(&l.script, 0, 40, true, -1);
+        give_rows(&l.script, 36 - slid, 40, false, -1);
+        assert_int_equal(lane_run(&l, avito_list_chats(&l.client, 1, &q, &l.arena)), AVITO_OK);
+        while (lane_run(&l, avito_next_chat(&l.client, &chat)) == AVITO_OK) {
+            assert_int_equal(atoi(chat.id.ptr + 1),
+                             slid > 26 && given >= 40 ? given - 40 + 9 : given);
+            given++;
+        }
+        assert_int_equal(given, slid > 26 ? 80 : 76 - slid);
+        lane_free(&l);
+    }
+}
+
 /* Ended in the middle of a row, by the program or by the wire: the row was not given, so another
  * list begins with it. */
 static void test_goes_on_with_the_row_begun(void **state)
@@ -932,6 +963,7 @@ int main(void)
         cmocka_unit_test(test_end_drops_so_many_bytes),
         cmocka_unit_test(test_error_after_a_bad_row),
         cmocka_unit_test(test_goes_on_after_the_last_row),
+        cmocka_unit_test(test_rows_that_slide),
         cmocka_unit_test(test_goes_on_with_the_row_begun),
         cmocka_unit_test(test_offset_beside_a_bad_row),
         cmocka_unit_test(test_goes_on_where_a_page_failed),
