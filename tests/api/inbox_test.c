@@ -3009,6 +3009,30 @@ static void test_overrun_beside_a_refused_chat(void **state)
     avito_client_close(&d->client);
 }
 
+/* A state with another beginning, another check or another account than it was saved with is none: the
+ * inbox says so and begins anew, and nothing of what stood there counts. */
+static void test_damaged_states_are_none(void **state)
+{
+    static const size_t damaged_at[] = {0, 8,
+                                        24}; /* struct avitoi_inbox_state: magic, check, account */
+    (void)state;
+    for (size_t i = 0; i < sizeof damaged_at / sizeof damaged_at[0]; i++) {
+        struct device *d = device_of(20, AVITO_START_SINCE);
+        write_message("a", "a1", 1);
+        assert_string_equal(poll_of(d), "a1 ");
+        assert_polls(d, 3, "");
+        avito_client_close(&d->client);
+        d->slots[0][damaged_at[i]] ^= 1;
+        d->slots[1][damaged_at[i]] ^= 1;
+        device_start(d);
+        assert_string_equal(poll_of(d), "a1 ");
+        assert_polls(d, 3, "");
+        assert_int_equal(d->errors, 0);
+        assert_int_equal(d->events, AVITO_INBOX_STATE_LOST);
+        avito_client_close(&d->client);
+    }
+}
+
 /* ---------------------------------------------------------------- rare ways through a round */
 
 static void b_has_no_newest_time(struct service *s, const char *request)
@@ -3484,6 +3508,7 @@ int main(void)
         cmocka_unit_test(test_calls_end_in_time),
         cmocka_unit_test(test_late_looks_are_spread),
         cmocka_unit_test(test_overrun_beside_a_refused_chat),
+        cmocka_unit_test(test_damaged_states_are_none),
         cmocka_unit_test(test_start_beside_a_chat_without_time),
         cmocka_unit_test(test_start_second_in_a_chat_without_time),
         cmocka_unit_test(test_start_beside_times_ahead),
