@@ -172,9 +172,8 @@ static avito_message_type type_of(const char *message)
  * none. */
 static void test_words(void **state)
 {
-    static const char *const types[] = {"",         "text", "image", "link",   "item",
-                                        "location", "call", "voice", "system", "deleted",
-                                        "appCall",  "file", "video", ""};
+#define WORD(name, word) #word,
+    static const char *const types[] = {"", AVITO_MESSAGE_TYPES(WORD) ""};
     static const char *const json_types[] = {"none",   "null",  "bool",  "number",
                                              "string", "array", "object"};
     char json[200];

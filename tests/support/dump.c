@@ -311,10 +311,8 @@ static void raw(struct text *out, const char *path, avito_str s)
     text_add(out, "\n");
 }
 
-static const char *const message_types[] = {
-    "NONE",  "TEXT",   "IMAGE",   "LINK",     "ITEM", "LOCATION", "CALL",
-    "VOICE", "SYSTEM", "DELETED", "APP_CALL", "FILE", "VIDEO",    "UNKNOWN",
-};
+#define NAME(name, word) #name,
+static const char *const message_types[] = {"NONE", AVITO_MESSAGE_TYPES(NAME) "UNKNOWN"};
 enum { MESSAGE_TYPES = sizeof message_types / sizeof message_types[0] };
 
 static void content(struct text *out, const char *path, const avito_content *c)
