@@ -153,7 +153,8 @@ static sim *services[ACCOUNTS];
 static char chats[ACCOUNTS][64];
 static bool started
     [ACCOUNTS]; /* the inbox has ended its first rounds: nothing may be missing from then on */
-static bool slow_files; /* of ledgers: what is written is not durable yet */
+static bool slow_files;    /* of ledgers: what is written is not durable yet */
+static bool denies_ledger; /* the broker, for good */
 static jmp_buf killed;
 
 /* kill -9 strikes at any moment. */
@@ -742,7 +743,7 @@ static unsigned strangers(const struct broker_publication *p, uint8_t *reason)
         note_result(&books[account], account, (const char *)p->payload);
         return 1;
     }
-    if (strstr(p->topic, "/fleet/ledger") != NULL && bad(60)) {
+    if (strstr(p->topic, "/fleet/ledger") != NULL && (denies_ledger || bad(60))) {
         *reason = MQTT_REASON_QUOTA;
         return 0;
     }
@@ -1106,6 +1107,32 @@ static void hint_in_the_middle(void)
     end_world();
 }
 
+/* What is refused here is said, and not done by the next holder, to which an unacknowledged command comes again. */
+static void ledger_that_is_denied(void)
+{
+    struct node *before;
+
+    begin_scene();
+    before = holder_of(0);
+    denies_ledger = true;
+    ask(0, 1);
+    run_for(50);
+    expect(!books[0].answered[1], "it waits for a while");
+    for (const uint64_t end = now_ms + 60000; now_ms < end && !books[0].answered[1];) {
+        step_world();
+    }
+    expect(strcmp(books[0].result[1], "not_sent") == 0, "then it is not sent");
+    before->stopped = true;
+    if (before->places[0].client.line != NULL) {
+        broker_close_line(before->places[0].client.line, true);
+    }
+    denies_ledger = false;
+    run_for(120);
+    expect(holder_of(0) != NULL && holder_of(0) != before, "another serves the account");
+    expect(times_stored(0, "command 1.") == 0, "and does not do what was refused");
+    end_world();
+}
+
 int main(int argc, char **argv)
 {
     const uint64_t first = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
@@ -1118,6 +1145,7 @@ int main(int argc, char **argv)
         end_world();
     }
     hint_in_the_middle();
+    ledger_that_is_denied();
     printf("# %lu claims, %lu kills, %lu results\n", all_claims, all_kills, all_results);
     printf("%s - gateways of a fleet in %llu worlds from seed %llu on\n",
            failures == 0 ? "ok" : "not ok", (unsigned long long)count, (unsigned long long)first);

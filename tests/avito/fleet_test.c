@@ -790,6 +790,42 @@ static void test_a_refusal_that_is_denied_is_not_said(void **state)
     assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_ERR_FILE);
 }
 
+/* It is not waited for without end, and is said truly: "not sent" of what was to begin, and an outcome as it is. */
+static void test_a_broker_that_never_takes_it_is_given_up(void **state)
+{
+    fleet_account *a = account_at(0, 0);
+
+    (void)state;
+    world_begin(1, 1, 1);
+    world_run(15000);
+    world.denies_ledger = true;
+    assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_AGAIN);
+    world_run(59000);
+    assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_AGAIN);
+    world_run(4000);
+    assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), LEDGER_DENIED);
+    assert_int_equal(ledger_find(&a->priv.known, "c1")->state, LEDGER_NOT_SENT);
+    world_run(2000);
+    assert_non_null(strstr(world.nodes[0].accounts[0].file, "\"not_sent\""));
+    world.denies_ledger = false;
+    world_run(3000);
+    assert_non_null(strstr(ledger_at_broker(), "\"not_sent\""));
+}
+
+static void test_an_outcome_is_said_though_the_broker_does_not_take_it(void **state)
+{
+    fleet_account *a = account_at(0, 0);
+
+    (void)state;
+    world_begin(1, 1, 1);
+    say_ledger(begun_line, "3");
+    world_run(15000);
+    world.denies_ledger = true;
+    assert_int_equal(fleet_append(a, sent_line, strlen(sent_line), false), AVITO_AGAIN);
+    world_run(64000);
+    assert_int_equal(fleet_append(a, sent_line, strlen(sent_line), false), AVITO_OK);
+}
+
 static const char not_sent_line[] =
     "{\"id\":\"c1\",\"state\":\"not_sent\",\"act\":\"send\",\"target\":\"chat\","
     "\"begun\":1,\"hash\":\"1\",\"reason\":\"denied\"}\n";
@@ -1026,6 +1062,9 @@ int main(void)
         cmocka_unit_test_teardown(test_a_write_that_is_denied_waits, tear_down),
         cmocka_unit_test_teardown(test_a_refusal_is_at_the_broker_before_it_is_said, tear_down),
         cmocka_unit_test_teardown(test_a_refusal_that_is_denied_is_not_said, tear_down),
+        cmocka_unit_test_teardown(test_a_broker_that_never_takes_it_is_given_up, tear_down),
+        cmocka_unit_test_teardown(test_an_outcome_is_said_though_the_broker_does_not_take_it,
+                                  tear_down),
         cmocka_unit_test_teardown(test_a_refusal_that_nobody_heard_is_forgotten, tear_down),
         cmocka_unit_test_teardown(test_what_another_began_stays_begun, tear_down),
         cmocka_unit_test_teardown(test_numbers_of_a_claim_are_free_again, tear_down),

@@ -20,7 +20,7 @@ PLANTS = [
      "    j->writing = rc == AVITO_AGAIN;\n    if (j->writing) {\n        if (is_stale(a, j)) { /* no send can follow */\n            return_lane(a);\n        }\n        return;\n    }\n",
      "    rc = rc == AVITO_AGAIN ? (int)AVITO_OK : rc;\n"),
     ("an old note is leave to send", "job.c", "j->begun_ms > BEGUN_AGE_MS;", "j->begun_ms > UINT32_MAX;"),
-    ("refusals are not kept", "job.c", "    if (j->refused && !refusals_are_kept(a)) {", "    if (false && !refusals_are_kept(a)) {"),
+    ("refusals are not kept", "job.c", "(j->refused && !refusals_are_kept(a)) ||", "(false && !refusals_are_kept(a)) ||"),
     ("a result over the broker's quota is not said again", "job.c", "reason == MQTT_REASON_QUOTA;", "false;"),
     ("what was begun is sent again", "job.c",
      "    j->noted = j->looking = true;\n", "    j->noted = true;\n    j->call = CALL_BASELINE;\n    return;\n"),

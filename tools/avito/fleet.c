@@ -214,6 +214,8 @@ static void answered(fleet_write *w, uint8_t reason, uint32_t now_ms)
     w->packet = 0;
     w->failed = reason >= 0x80;
     w->failed_ms = now_ms;
+    w->denied_ms = w->denied ? w->denied_ms : now_ms;
+    w->denied = w->failed;
     if (!w->failed) {
         w->stored = w->flying;
     }
@@ -515,6 +517,7 @@ static void forget_claim(fleet_account *a)
 {
     a->priv.ledger.packet = a->priv.inbox.packet = 0;
     a->priv.ledger.failed = a->priv.inbox.failed = false;
+    a->priv.ledger.denied = a->priv.inbox.denied = false;
     a->priv.online = a->priv.bye = a->priv.marker = a->priv.probe = 0;
     a->priv.pending = 0;
     if (a->priv.unsaid) {
@@ -848,7 +851,7 @@ static void tell_stored(fleet_account *a)
     }
 }
 
-/* It is tried again and again, and commands wait meanwhile. */
+/* It is tried again and again. Commands wait for a while. */
 static void tell_refused(fleet_account *a)
 {
     fleet_write *w = &a->priv.ledger;
@@ -1720,6 +1723,7 @@ static void begin_append(fleet_account *a, const char *lines, size_t len, avito_
     e = ledger_newest(&one);
     a->priv.pending_id[0] = '\0';
     a->priv.unsaid = false;
+    a->priv.pending_begins = e != NULL && e->state == LEDGER_BEGUN;
     if (e != NULL && ledger_find(&a->priv.known, e->id) == NULL) {
         memcpy(a->priv.pending_id, e->id, sizeof e->id);
         a->priv.unsaid = e->state == LEDGER_NOT_SENT || e->state == LEDGER_NOT_DONE;
@@ -1767,6 +1771,33 @@ static void keep_pending(fleet_account *a, const char *lines, size_t len, bool w
     }
 }
 
+/* Events come between steps, so it may have begun after the last one. */
+static bool is_denied_for_long(const fleet_account *a)
+{
+    const fleet *f = a->priv.f;
+    const int32_t ms = (int32_t)(f->priv.stepped_ms - a->priv.ledger.denied_ms);
+
+    return a->priv.ledger.denied && ms >= (int32_t)f->o.times.denied;
+}
+
+/* The broker's ledger stays without it. What is said now, we keep for a hint. */
+static int end_denied(fleet_account *a)
+{
+    if (!a->priv.unsaid && !is_settled(a)) {
+        return AVITO_AGAIN;
+    }
+    a->priv.pending = 0;
+    if (!a->priv.pending_begins && !a->priv.unsaid) {
+        return a->priv.pending_error;
+    }
+    if (a->priv.pending_begins && a->priv.pending_error == AVITO_OK) {
+        take_back(a, LEDGER_DENIED);
+    }
+    a->priv.unsaid = false;
+    a->priv.known_dirty = true;
+    return LEDGER_DENIED;
+}
+
 /* A refusal must be in the broker's ledger before it is said: the next holder may get the command again, and would do
  * it, or look for it and not be able to tell. Until then it is in no file of ours, either, and is forgotten with the
  * connection, for that holder may have done it. */
@@ -1784,6 +1815,9 @@ int fleet_append(fleet_account *a, const char *lines, size_t len, bool whole)
     }
     if (!is_settled(a) && !a->priv.unsaid) {
         keep_pending(a, lines, len, whole);
+    }
+    if (!is_stored(&a->priv.ledger, a->priv.pending_version) && is_denied_for_long(a)) {
+        return end_denied(a);
     }
     if (!is_settled(a) || !is_stored(&a->priv.ledger, a->priv.pending_version)) {
         return AVITO_AGAIN;

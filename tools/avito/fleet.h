@@ -123,8 +123,10 @@ typedef struct fleet_write {
     uint32_t version, flying, stored;
     uint32_t failed_ms;
     uint16_t packet; /* 0: none is on its way */
+    uint32_t denied_ms;
     bool failed;
-    bool told; /* people know that the broker refuses it */
+    bool denied; /* since denied_ms, each time */
+    bool told;   /* people know that the broker refuses it */
 } fleet_write;
 
 typedef struct fleet_account {
@@ -167,6 +169,7 @@ typedef struct fleet_account {
         uint64_t pending; /* of the ledger: the write that somebody waits for; 0: none */
         uint32_t pending_version;
         char pending_id[LEDGER_ID_MAX + 1]; /* if nothing was known of it before; else "" */
+        bool pending_begins;                /* it notes "begun" */
         bool pending_is_kept;               /* in our file */
         bool unsaid;                        /* it is a refusal, of which the broker may not know */
         int pending_error; /* our file's, which is returned when the broker's ledger is right */
@@ -229,7 +232,9 @@ bool fleet_leave(fleet *f, uint32_t now_ms);
 void fleet_hand_over(fleet_account *a, const char *to);
 
 /* The stores of an active account. The ledger's gives AVITO_AGAIN until the broker has it, even if our file refuses it:
- * then, with the file's error, the broker's ledger says "not sent" of what was to begin. */
+ * then, with the file's error, the broker's ledger says "not sent" of what was to begin. A broker that has refused it for
+ * .denied is waited for no longer: what was to begin, or was refused, is LEDGER_DENIED; an outcome that our file has is
+ * good, since the broker knows that it was begun. */
 int fleet_append(fleet_account *a, const char *lines, size_t len, bool whole);
 void fleet_load(const fleet_account *a, void (*take)(void *to, const char *lines, size_t len),
                 void *to);

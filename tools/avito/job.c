@@ -564,6 +564,23 @@ void gateway_job_answered(gateway_account *a, struct gateway_job *j, uint8_t rea
     }
 }
 
+/* Another gateway of a fleet does not know of a refusal: if the command came to it again, it would do what is called
+ * "not sent". So the command is acknowledged first. False: there is no room. */
+static bool refusal_can_be_said(gateway_account *a, struct gateway_job *j)
+{
+    gateway *g = a->priv.g;
+
+    if (!j->refused || g->o.claimed == NULL || j->packet_id == 0) {
+        return true;
+    }
+    if (mqtt_acknowledge(g->o.broker, j->packet_id, MQTT_REASON_SUCCESS) == MQTT_AGAIN) {
+        g->priv.blocked = true;
+        return false;
+    }
+    forget_packet(a, j);
+    return true;
+}
+
 /* The commander chooses the response topic, which may be a topic of commands. An answer does not
  * pass for a command, since it has members that no command knows. */
 static void answer(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
@@ -579,7 +596,7 @@ static void answer(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
         drop(a, j);
         return;
     }
-    if (j->refused && !refusals_are_kept(a)) {
+    if ((j->refused && !refusals_are_kept(a)) || !refusal_can_be_said(a, j)) {
         return;
     }
     if (j->answers & 1) {
@@ -1028,6 +1045,25 @@ static void send_now(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
     }
 }
 
+static const char *why_not_noted(int rc)
+{
+    switch (rc) {
+        case AVITO_ERR_ROOM:
+            return say(
+                TEXT("too many commands are begun and not settled: send it later, with a new id",
+                     "слишком много начатых команд без исхода: отправьте позже, с новым id"));
+        case LEDGER_DENIED:
+            return say(TEXT("the broker does not take the ledger, so nothing is sent: send it "
+                            "later, with a new id",
+                            "брокер не принимает журнал отправок, поэтому ничего не отправлено: "
+                            "отправьте позже, с новым id"));
+        default:
+            return say(TEXT("the ledger cannot be written, so nothing is sent: is the disk full?",
+                            "журнал отправок не записать, поэтому ничего не отправлено: диск "
+                            "полон?"));
+    }
+}
+
 /* The lane stays with the job as long as the request may follow. */
 static void step_noting(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
 {
@@ -1062,15 +1098,7 @@ static void step_noting(gateway_account *a, struct gateway_job *j, uint32_t now_
     } else {
         return_lane(a);
         note_refusal(a, j);
-        refuse(
-            j,
-            rc == AVITO_ERR_ROOM
-                ? say(TEXT(
-                      "too many commands are begun and not settled: send it later, with a new id",
-                      "слишком много начатых команд без исхода: отправьте позже, с новым id"))
-                : say(TEXT(
-                      "the ledger cannot be written, so nothing is sent: is the disk full?",
-                      "журнал отправок не записать, поэтому ничего не отправлено: диск полон?")));
+        refuse(j, why_not_noted(rc));
         gateway_account_warns(a, j->reason);
     }
 }

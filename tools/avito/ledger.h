@@ -43,6 +43,8 @@ typedef struct ledger_entry {
     bool owed;              /* its command is not acknowledged yet */
 } ledger_entry;
 
+#define LEDGER_DENIED AVITO_ERR_HOOK /* the store's error: other gateways cannot be told */
+
 /* The store. Each function returns AVITO_OK or an error. The first two may return AVITO_AGAIN: it
  * is not durable yet, call again with the same arguments. */
 typedef struct ledger_store {
