@@ -8,8 +8,9 @@ tell() { # NAME SCENES...
     echo $? >"$work/$name.status"
 }
 
-# A teller with a failed check fails the script.
+# Shows what a teller told, with its name. One with a failed check fails the script.
 heard() { # NAME
+    sed "s/^\(not ok\|ok\) - /\1 - $1: /" "$work/$1.txt"
     [ "$(cat "$work/$1.status")" -eq 0 ] || status=1
 }
 
