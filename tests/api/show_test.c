@@ -180,7 +180,7 @@ static void test_lines(void **state)
         {"\"type\":\"appCall\",\"content\":{}", "[звонок в приложении]", "[call in the app]"},
         {"\"type\":\"file\",\"content\":{}", "[файл]", "[file]"},
         {"\"type\":\"video\",\"content\":null", "[видео]", "[video]"},
-        {"\"type\":\"sticker\",\"content\":{\"sticker\":{}}", "[sticker]", "[sticker]"},
+        {"\"type\":\"novel\",\"content\":{\"novel\":{}}", "[novel]", "[novel]"},
         {"\"content\":{}", "[сообщение]", "[message]"},
         {"\"type\":\"\",\"content\":{}", "[сообщение]", "[message]"},
         {"\"type\":\"item\",\"content\":{\"item\":{\"title\":\"Диван\"}}", "[объявление] Диван",
