@@ -361,12 +361,27 @@ static int load_refusals(void *ctx, uint64_t hashes[GATEWAY_REFUSALS])
 
 /* ---- the gateway of an account ---- */
 
-static void hook_say(void *ctx, const char *account, const char *text)
+static unsigned said; /* lines for people */
+
+static void hear(void *ctx, const char *account, const char *text)
 {
     char who[32];
 
     snprintf(who, sizeof who, "%s %s", ((struct node *)ctx)->name, account != NULL ? account : "");
+    said++;
     trace(who, text);
+}
+
+static void hook_say(void *ctx, const char *account, const char *text)
+{
+    struct node *n = ctx;
+    const gateway_options o = {.ctx = ctx, .boot_ms = clock_ms, .say = hear};
+
+    for (size_t a = 0; a < ACCOUNTS; a++) {
+        if (account != NULL && strcmp(n->places[a].name, account) == 0) {
+            gateway_voice_tell(&o, &n->places[a].seat.voice, account, text);
+        }
+    }
 }
 
 static gateway_lane *borrow(void *ctx, avito_account *of)
@@ -483,7 +498,7 @@ static bool hook_begin(void *ctx, fleet_account *a)
     o.is_saving = is_saving;
     o.borrow = borrow;
     o.give_back = give_back;
-    o.say = hook_say;
+    o.say = hear;
     o.look_for_ms = FLEET_LOOK_FOR_MS;
     if (bad(30)) { /* it cannot be opened here now */
         return false;
@@ -1133,6 +1148,23 @@ static void ledger_that_is_denied(void)
     end_world();
 }
 
+/* What is said of an account that comes and goes has its limit, whichever gateway says it. */
+static void line_that_comes_and_goes(void)
+{
+    begin_scene();
+    said = 0;
+    for (int i = 0; i < 60; i++) {
+        struct node *n = holder_of(0);
+
+        if (n != NULL && n->places[0].client.line != NULL) {
+            broker_close_line(n->places[0].client.line, true);
+        }
+        run_for(5);
+    }
+    expect(said > 10 && said <= 21 * NODES, "so many lines within an hour");
+    end_world();
+}
+
 int main(int argc, char **argv)
 {
     const uint64_t first = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
@@ -1146,6 +1178,7 @@ int main(int argc, char **argv)
     }
     hint_in_the_middle();
     ledger_that_is_denied();
+    line_that_comes_and_goes();
     printf("# %lu claims, %lu kills, %lu results\n", all_claims, all_kills, all_results);
     printf("%s - gateways of a fleet in %llu worlds from seed %llu on\n",
            failures == 0 ? "ok" : "not ok", (unsigned long long)count, (unsigned long long)first);

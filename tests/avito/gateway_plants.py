@@ -45,7 +45,7 @@ PLANTS = [
      "        if (a->priv.message == MESSAGE_PUBLISHED) {\n            a->priv.message = MESSAGE_NONE;\n        }\n", ""),
     ("what is retained and refused is not tried again", "gateway.c", "    again->due = refused ? again->due | due : again->due & ~due;\n", "    again->due = 0 * due * refused;\n"),
     ("what changes all the time fills the log", "gateway.c", "#define VOICE_LINES      20u", "#define VOICE_LINES      20000u"),
-    ("what was left out of the log stays unsaid", "gateway.c", "    return v->unsaid > 0 && is_hour_over(g, v);", "    return v->unsaid > 0 && g == NULL;"),
+    ("what was left out of the log stays unsaid", "gateway.c", "    return v->unsaid > 0 && is_hour_over(o, v);", "    return v->unsaid > 0 && o == NULL;"),
     ("an account that goes waits for an upload", "job.c", "(j->phase == CALLING && j->call != CALL_UPLOAD)", "j->phase == CALLING"),
     ("a wrong command is done the second time", "job.c", "(j->o->wrong != NULL || was_refused(a, j->id))", "was_refused(a, j->id)"),
     ("polls take all turns", "gateway.c", "lets_pass(a) && avito_inbox_deadline_ms(&a->inbox) == 0;", "false;"),

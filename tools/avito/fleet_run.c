@@ -40,6 +40,7 @@ struct fleet_run {
     unsigned percent;
     uint32_t node_ms, pause_ms; /* when its connection was last opened or lost */
     bool node_up, node_failing;
+    struct gateway_voice voice; /* of the node itself */
 };
 
 /* This clock runs while the machine sleeps: a sleep is a gap. */
@@ -162,11 +163,30 @@ static int hook_keep_epoch(void *ctx, fleet_account *a, uint32_t epoch)
 
 /* ---- hooks: the gateway of an account ---- */
 
+/* An account that goes to and fro would fill the log. */
 static void hook_say(void *ctx, const char *name, const char *text)
 {
-    const gateway_options *o = &((fleet_run *)ctx)->o.gateway;
+    fleet_run *f = ctx;
+    const gateway_options *o = &f->o.gateway;
+    struct seat *s = name != NULL ? f->seats : NULL;
 
-    o->say(o->ctx, name, text);
+    while (s != NULL && strcmp(s->from.name, name) != 0) {
+        s = s->next;
+    }
+    gateway_voice_tell(o, s != NULL ? &s->at.voice : &f->voice, name, text);
+}
+
+static void say_served(struct seat *s)
+{
+    char text[100];
+
+    snprintf(text, sizeof text,
+             say(TEXT("is served here, epoch %lu", "обслуживается здесь, эпоха %lu")),
+             (unsigned long)s->at.core.epoch);
+    hook_say(s->f, s->from.name,
+             s->served != NULL
+                 ? text
+                 : say(TEXT("is not served here any more", "здесь больше не обслуживается")));
 }
 
 static bool hook_begin(void *ctx, fleet_account *a)
@@ -176,7 +196,6 @@ static bool hook_begin(void *ctx, fleet_account *a)
     const served_stores stores = {&s->at, fleet_seat_load_inbox, fleet_seat_save_inbox,
                                   fleet_seat_ledger(&s->at)};
     gateway_options o = f->o.gateway;
-    char text[100];
     int status;
 
     o.broker = &s->broker.link.client;
@@ -187,10 +206,7 @@ static bool hook_begin(void *ctx, fleet_account *a)
     if (s->served == NULL) {
         return false;
     }
-    snprintf(text, sizeof text,
-             say(TEXT("is served here, epoch %lu", "обслуживается здесь, эпоха %lu")),
-             (unsigned long)a->epoch);
-    hook_say(f, a->name, text);
+    say_served(s);
     s->served->due_ms = avito_posix_clock_ms(NULL);
     f->o.opened(f->o.ctx, s->served);
     fleet_seat_serve(&s->at, &s->served->core, avito_posix_clock_ms(NULL));
@@ -209,7 +225,7 @@ static void hook_end(void *ctx, fleet_account *a)
     f->o.closing(f->o.ctx, s->served);
     served_free(s->served);
     s->served = NULL;
-    hook_say(f, a->name, say(TEXT("is not served here any more", "здесь больше не обслуживается")));
+    say_served(s);
 }
 
 static bool hook_rest(void *ctx, fleet_account *a)
@@ -611,6 +627,9 @@ void fleet_run_step(fleet_run *f)
     step_node(f);
     for (struct seat *s = f->seats; s != NULL; s = s->next) {
         step_seat(s);
+        if (gateway_voice_owes(&f->o.gateway, &s->at.voice)) { /* what was left out may be this */
+            say_served(s);
+        }
         if (s->woken) {
             s->woken = false;
             hook_stored(f, &s->at.core);

@@ -83,6 +83,7 @@ void fleet_seat_begin(fleet_seat *s, const gateway_options *options)
 
     o.session = s->core.session;
     o.claimed = s->core.name;
+    o.voice = &s->voice;
     o.pairs = s->core.pairs;
     o.pairs_count = sizeof s->core.pairs / sizeof *s->core.pairs;
     o.can_tell = s->core.can_tell;

@@ -11,9 +11,10 @@ struct fleet_kept;
 typedef struct fleet_seat {
     fleet_account core;
     gateway gateway;
-    gateway_account *served; /* NULL: it is not served here */
-    struct fleet_kept *kept; /* commands that came before it was served here */
-    size_t kept_bytes;       /* of them */
+    gateway_account *served;    /* NULL: it is not served here */
+    struct fleet_kept *kept;    /* commands that came before it was served here */
+    size_t kept_bytes;          /* of them */
+    struct gateway_voice voice; /* what is said of its account, by whichever gateway */
 } fleet_seat;
 
 /* The account is ours: makes its gateway, to which the caller adds the account. What the claim knows is set here. */

@@ -33,18 +33,18 @@ enum { MESSAGE_NONE, MESSAGE_NAMING, MESSAGE_PUBLISHED, MESSAGE_HELD, MESSAGE_AC
 
 /* ---- what people and `state` are told ---- */
 
-static bool is_hour_over(const gateway *g, const struct gateway_voice *v)
+static bool is_hour_over(const gateway_options *o, const struct gateway_voice *v)
 {
-    return g->o.boot_ms(g->o.ctx) - v->from_ms >= VOICE_MS;
+    return o->boot_ms(o->ctx) - v->from_ms >= VOICE_MS;
 }
 
 /* What lasts is said only once, so after lines were left out it is said again. */
-static bool owes_line(const gateway *g, const struct gateway_voice *v)
+bool gateway_voice_owes(const gateway_options *o, const struct gateway_voice *v)
 {
-    return v->unsaid > 0 && is_hour_over(g, v);
+    return v->unsaid > 0 && is_hour_over(o, v);
 }
 
-static void begin_hour(gateway *g, struct gateway_voice *v, const char *name)
+static void begin_hour(const gateway_options *o, struct gateway_voice *v, const char *name)
 {
     char text[GATEWAY_REASON_MAX];
 
@@ -52,48 +52,53 @@ static void begin_hour(gateway *g, struct gateway_voice *v, const char *name)
         snprintf(text, sizeof text,
                  say(TEXT("lines left out since then: %u", "с тех пор пропущено строк: %u")),
                  v->unsaid);
-        g->o.say(g->o.ctx, name, text);
+        o->say(o->ctx, name, text);
     }
-    v->from_ms = g->o.boot_ms(g->o.ctx);
+    v->from_ms = o->boot_ms(o->ctx);
     v->lines = v->unsaid = 0;
 }
 
 /* What fails and works again all the time would fill the log. */
-static void tell(gateway *g, struct gateway_voice *v, const char *name, const char *text)
+void gateway_voice_tell(const gateway_options *o, struct gateway_voice *v, const char *name,
+                        const char *text)
 {
-    if (is_hour_over(g, v)) {
-        begin_hour(g, v, name);
+    if (is_hour_over(o, v)) {
+        begin_hour(o, v, name);
     }
     if (v->lines == VOICE_LINES) {
         v->unsaid++;
         return;
     }
-    g->o.say(g->o.ctx, name, text);
+    o->say(o->ctx, name, text);
     if (++v->lines == VOICE_LINES) {
-        g->o.say(g->o.ctx, name,
-                 say(TEXT("this changes often: no more of it is said within the hour",
-                          "это часто меняется: больше об этом в течение часа не сообщается")));
+        o->say(o->ctx, name,
+               say(TEXT("this changes often: no more of it is said within the hour",
+                        "это часто меняется: больше об этом в течение часа не сообщается")));
     }
 }
 
 bool gateway_owes_line(const gateway *g)
 {
-    return owes_line(g, &g->priv.voice);
+    return gateway_voice_owes(&g->o, &g->priv.voice);
 }
 
 void gateway_tell(gateway *g, const char *text)
 {
-    tell(g, &g->priv.voice, NULL, text);
+    gateway_voice_tell(&g->o, &g->priv.voice, NULL, text);
 }
 
 static void account_tells(gateway_account *a, const char *text)
 {
-    tell(a->priv.g, &a->priv.voice, a->o.name, text);
+    const gateway_options *o = &a->priv.g->o;
+
+    gateway_voice_tell(o, o->voice != NULL ? o->voice : &a->priv.voice, a->o.name, text);
 }
 
 static bool account_owes_line(const gateway_account *a)
 {
-    return owes_line(a->priv.g, &a->priv.voice);
+    const gateway_options *o = &a->priv.g->o;
+
+    return gateway_voice_owes(o, o->voice != NULL ? o->voice : &a->priv.voice);
 }
 
 void gateway_say(gateway *g, const char *text)

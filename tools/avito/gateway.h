@@ -61,7 +61,9 @@ typedef struct gateway_options {
     const char *claimed; /* the account's name */
     const mqtt_pair *pairs;
     size_t pairs_count;
-    bool can_tell;        /* the broker says if nobody listens */
+    bool can_tell; /* the broker says if nobody listens */
+    struct gateway_voice
+        *voice;           /* of the account, which outlives the gateway; NULL: one begins with it */
     uint32_t look_for_ms; /* how long a message that may have been sent is looked for; 0: 65,000 */
     /* Optional: true if an inbox' failed save() only has to wait; gateway_saved() ends that. */
     bool (*is_saving)(void *ctx, avito_account *account);
@@ -213,6 +215,11 @@ void gateway_account_step(gateway_account *a, uint32_t now_ms);
 
 /* Says something of the gateway itself, such as of its connection, within the lines of this hour. */
 void gateway_tell(gateway *g, const char *text);
+
+/* The same for lines of an account, with a voice of the caller's, which begins as all zeros. */
+void gateway_voice_tell(const gateway_options *o, struct gateway_voice *v, const char *name,
+                        const char *text);
+bool gateway_voice_owes(const gateway_options *o, const struct gateway_voice *v);
 
 /* Lines were left out, and may be said now: who still has something to say says it again. */
 bool gateway_owes_line(const gateway *g);
