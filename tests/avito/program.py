@@ -271,6 +271,8 @@ def watching(service, home, folder):
     check("... says whose it is and of which listing", message["avito"]["author_name"] and message["avito"]["item_title"], message)
     check("no secret in its environment", "AVITO_CLIENT" not in environment)
     service.door("message", {"chat_id": chat, "text": "не берут"})
+    done = home.run("watch", "--count", "1", "--timeout", "3", "--exec", "false")
+    check("--timeout ends a command that fails again and again, and the message stays", done.returncode == 1, (done.returncode, done.stderr))
     done = home.run("watch", "--count", "1", "--timeout", "40", "--exec", "false", "--give-up", "2")
     aside = f"{folder}/state/avito/default/aside.jsonl"
     check("--give-up sets a message aside", done.returncode == 0 and os.path.exists(aside) and "не берут" in open(aside, encoding="utf-8").read(), done.stderr)

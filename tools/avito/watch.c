@@ -133,7 +133,18 @@ static int set_aside(struct watch *w, const char *json, size_t len)
     return EXIT_DONE;
 }
 
-/* Runs the command until it ends with 0, or gives up. Reports only once that it fails. */
+/* Milliseconds that --timeout leaves; UINT32_MAX without it. */
+static uint32_t time_left(const struct watch *w)
+{
+    const uint32_t spent_ms = avito_posix_clock_ms(NULL) - w->begin_ms;
+
+    return w->timeout_ms == 0         ? UINT32_MAX
+           : spent_ms < w->timeout_ms ? w->timeout_ms - spent_ms
+                                      : 0;
+}
+
+/* Runs the command until it ends with 0, gives up, or the time is over: then the message stays. Reports
+ * only once that it fails. */
 static int hand_to_command(struct watch *w, const char *json, size_t len)
 {
     const char *line = w->session->arguments->values[OPTION_EXEC];
@@ -156,6 +167,9 @@ static int hand_to_command(struct watch *w, const char *json, size_t len)
         }
         if (w->give_up > 0 && failures >= w->give_up) {
             return set_aside(w, json, len);
+        }
+        if (time_left(w) < pause_s * 1000u) {
+            return EXIT_LOCAL;
         }
         sleep(pause_s);
         pause_s = pause_s * 2 < PAUSE_MAX_S ? pause_s * 2 : PAUSE_MAX_S;
@@ -234,8 +248,7 @@ static void say_events(struct watch *w)
 
 static bool is_over(const struct watch *w)
 {
-    return (w->count > 0 && w->given >= w->count) ||
-           (w->timeout_ms > 0 && avito_posix_clock_ms(NULL) - w->begin_ms >= w->timeout_ms);
+    return (w->count > 0 && w->given >= w->count) || time_left(w) == 0;
 }
 
 /* A failed round is reported once, not each time it fails in the same way. */
