@@ -31,8 +31,7 @@ check() {
 
 compile core
 compile bearssl -DAVITO_WITH_BEARSSL=1
-make -s build/lib/avito.o
-cp build/lib/avito.o "$work/all.o"
+compile all -DAVITO_WITH_POSIX=1 -DAVITO_WITH_BEARSSL=1
 
 libc=$(sed -n 's/^ \*   no libc  provide \(.*\)\.$/\1/p' avito_messenger.h | sed 's/, /|/g')
 [ -n "$libc" ] || echo "no line with 'no libc' in the header" >"$work/list"
