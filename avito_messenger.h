@@ -2068,13 +2068,13 @@ AVITO_API int avito_send_image_message(avito_client *client, int64_t user_id, co
  * its length in bytes; 0: nothing is left. Each part can be sent: it has up to AVITO_TEXT_MAX UTF-16 units,
  * so no more code points either, and neither begins nor ends with a blank. It ends at a paragraph, line,
  * sentence or word where its last quarter has one, else between two characters as a person sees them, and
- * inside of one only if that alone is too long. Copies nothing:
+ * inside of one only if that alone is too long. Copies nothing::
  *
- *     while ((n = avito_next_part(&text)) > 0) {
- *         memcpy(part, text, n); // char part[AVITO_PART_SIZE]
+ *     char part[AVITO_PART_SIZE];
+ *     for (size_t n; (n = avito_next_part(&text)) > 0; text += n) {
+ *         memcpy(part, text, n);
  *         part[n] = '\0';
- *         text += n;
- *         ... send part
+ *         result = avito_send_message(&client, user_id, chat_id, part, NULL, NULL);
  *     }
  *
  * Malformed UTF-8 stays malformed in its part, which avito_send_message() refuses. Without a text, 0. */
