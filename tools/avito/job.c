@@ -69,6 +69,7 @@ struct gateway_job {
     bool random_id;    /* its packet cannot come again */
     bool writing;      /* its note is on the way to the disk */
     bool refused;      /* to be stored before the answer is published */
+    bool alone;        /* no other gateway of the fleet knows that it is refused */
     uint8_t stale;     /* notes that became too old to send */
     uint32_t begun_ms; /* when the writing of "begun" started, by the clock that runs in sleep */
     uint32_t taken_ms, expiry_ms;
@@ -353,9 +354,11 @@ int gateway_job_open(gateway_account *a)
     return rc == AVITO_END ? (int)AVITO_OK : rc;
 }
 
-/* The first number counts them, so it gives the next place. */
-static void note_refusal(gateway_account *a, struct gateway_job *j)
+/* The first number counts them, so it gives the next place. `rc`: of the store; an error other than these two means, in
+ * a fleet, that the broker's ledger says "not sent". */
+static void note_refusal(gateway_account *a, struct gateway_job *j, int rc)
 {
+    j->alone = a->priv.g->o.claimed != NULL && (rc == AVITO_ERR_ROOM || rc == LEDGER_DENIED);
     j->refused = !j->random_id && has_refusals(a);
     if (j->refused && !was_refused(a, j->id)) {
         uint64_t *all = a->priv.refusals;
@@ -564,13 +567,13 @@ void gateway_job_answered(gateway_account *a, struct gateway_job *j, uint8_t rea
     }
 }
 
-/* Another gateway of a fleet does not know of a refusal: if the command came to it again, it would do what is called
- * "not sent". So the command is acknowledged first. False: there is no room. */
+/* If the command came to a gateway that does not know, it would do what is called "not sent". So it is acknowledged
+ * first. False: there is no room. */
 static bool refusal_can_be_said(gateway_account *a, struct gateway_job *j)
 {
     gateway *g = a->priv.g;
 
-    if (!j->refused || g->o.claimed == NULL || j->packet_id == 0) {
+    if (!j->alone || j->packet_id == 0) {
         return true;
     }
     if (mqtt_acknowledge(g->o.broker, j->packet_id, MQTT_REASON_SUCCESS) == MQTT_AGAIN) {
@@ -1097,7 +1100,7 @@ static void step_noting(gateway_account *a, struct gateway_job *j, uint32_t now_
                         "журнал отправок не записать: диск полон?")));
     } else {
         return_lane(a);
-        note_refusal(a, j);
+        note_refusal(a, j, rc);
         refuse(j, why_not_noted(rc));
         gateway_account_warns(a, j->reason);
     }
@@ -1132,7 +1135,7 @@ static void step_settling(gateway_account *a, struct gateway_job *j, uint32_t no
         return;
     }
     if (rc < 0 && (j->state == LEDGER_NOT_SENT || j->state == LEDGER_NOT_DONE)) {
-        note_refusal(a, j);
+        note_refusal(a, j, rc);
     }
     if (rc != AVITO_AGAIN) {
         start_answering(j);
@@ -1402,7 +1405,7 @@ static void judge(gateway_account *a, struct gateway_job *j, const mqtt_message 
         adopt(j, e, now_ms);
     } else if (wrong != NULL) {
         if (wrong != j->o->wrong) {
-            note_refusal(a, j);
+            note_refusal(a, j, AVITO_ERR_ROOM);
         }
         refuse(j, wrong);
     }
