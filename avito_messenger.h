@@ -1238,9 +1238,9 @@ typedef struct avito_account_options {
     uint32_t renew_before_s;      /* renew so long before expiry, at most half its life; 0: 300 */
     uint32_t requests_per_minute; /* 0: no limit of our own */
     struct {                      /* private: what avito_enable_*() has linked */
+        const struct avitoi_call_lanes *lanes;
         const struct avitoi_token_store *store;
         const struct avitoi_call_diagnostics *diagnostics;
-        const struct avitoi_call_lanes *lanes;
     } priv;
 } avito_account_options;
 
@@ -1269,11 +1269,12 @@ typedef struct avito_account {
         uint32_t fetched_ms;         /* clock when the token came */
         uint32_t lifetime_s;         /* 0: the token is not believed to be good */
         uint32_t sentence_by;        /* who seems to have written the last placeholder; 0: no one */
-        uint32_t gate_ms;            /* rate: clock of the last request let through */
-        uint32_t gate_wait_ms;       /* rate: how long the next one waits after it */
         uint32_t renewed_ms[2];      /* clock of the last renewal after a refusal, of 401 and of 403 */
     } priv;
     avito_account_options o;         /* resolved: what is really in force */
+    struct {                         /* private, too: what only the rate needs */
+        uint32_t gate_ms, gate_wait_ms; /* clock of the last request let through; the wait after it */
+    } rate;
 } avito_account;
 
 AVITO_API avito_account_options avito_account_options_default(void);
@@ -3448,8 +3449,7 @@ AVITOI_SCHEMA(reply, struct avitoi_schema_reply, AVITOI_SCHEMA_REPLY_ROWS, false
 enum {
     AVITOI_JSON_AT_VALUE, AVITOI_JSON_AT_VALUE_OR_END, AVITOI_JSON_AT_KEY, AVITOI_JSON_AT_KEY_OR_END,
     AVITOI_JSON_AT_COLON, AVITOI_JSON_AT_AFTER, AVITOI_JSON_AT_STRING, AVITOI_JSON_AT_ESCAPE,
-    AVITOI_JSON_AT_HEX, AVITOI_JSON_AT_LITERAL,
-    AVITOI_JSON_AT_MINUS, /* in a number, from here to DONE */
+    AVITOI_JSON_AT_HEX, AVITOI_JSON_AT_LITERAL, AVITOI_JSON_AT_MINUS, /* in a number, from here to DONE */
     AVITOI_JSON_AT_ZERO, AVITOI_JSON_AT_INT, AVITOI_JSON_AT_POINT, AVITOI_JSON_AT_FRACTION, AVITOI_JSON_AT_EXP,
     AVITOI_JSON_AT_EXP_SIGN, AVITOI_JSON_AT_EXP_DIGITS, AVITOI_JSON_AT_DONE, AVITOI_JSON_AT_BROKEN
 };
@@ -5365,8 +5365,7 @@ enum { AVITOI_BODY_LENGTH, AVITOI_BODY_UNTIL_CLOSE, AVITOI_BODY_CHUNKED, AVITOI_
 
 enum {
     AVITOI_BODY_SIZE, /* hex digits; from here to END_LF: framing */
-    AVITOI_BODY_BLANKS, AVITOI_BODY_EXTENSION, AVITOI_BODY_SIZE_LF,
-    AVITOI_BODY_DATA_CR, AVITOI_BODY_DATA_LF,
+    AVITOI_BODY_BLANKS, AVITOI_BODY_EXTENSION, AVITOI_BODY_SIZE_LF, AVITOI_BODY_DATA_CR, AVITOI_BODY_DATA_LF,
     AVITOI_BODY_TRAILER, /* at the start of a line */
     AVITOI_BODY_TRAILER_NAME, AVITOI_BODY_TRAILER_VALUE, AVITOI_BODY_TRAILER_LF, AVITOI_BODY_END_LF,
     AVITOI_BODY_DATA, AVITOI_BODY_DONE, AVITOI_BODY_BAD
@@ -5518,8 +5517,7 @@ typedef int avitoi_head_result;
 
 enum {
     AVITOI_HEAD_VERSION, /* up to the last digit of the status */
-    AVITOI_HEAD_STATUS,  /* after it */
-    AVITOI_HEAD_REASON,
+    AVITOI_HEAD_STATUS, AVITOI_HEAD_REASON, /* after it */
     AVITOI_HEAD_LINE, /* the first byte of a header line */
     AVITOI_HEAD_NAME, AVITOI_HEAD_VALUE, AVITOI_HEAD_LF, AVITOI_HEAD_LAST_LF
 };
@@ -5640,8 +5638,11 @@ static int avitoi_head_status_byte(struct avitoi_head *h, char c)
         return AVITO_ERR_HTTP;
     }
     if (due == 'x') {
-        h->http10 = digit == 0;
-        h->persistent = digit != 0; /* 1.0 closes unless it says otherwise */
+        if (digit == 0) {
+            h->http10 = true; /* which closes unless it says otherwise */
+        } else {
+            h->persistent = true;
+        }
     } else if (due == '#') {
         h->status = (uint16_t)(h->status * 10u + digit);
     }
@@ -5910,11 +5911,10 @@ AVITOI_ASSERT(call_states_have_a_bit_each, AVITOI_CALL_STATES <= 8);
 #define AVITOI_CALL_MOVED 34
 
 /* The results of private functions are none of a public one. */
-AVITOI_ASSERT(private_results, AVITO_END < AVITOI_JSON_VALUE && AVITOI_JSON_VALUE < AVITOI_JSON_ELEMENT &&
-                                   AVITOI_JSON_ELEMENT < AVITOI_JSON_UNKNOWN &&
-                                   AVITOI_JSON_UNKNOWN < AVITOI_BODY_COMPLETE &&
-                                   AVITOI_BODY_COMPLETE < AVITOI_HEAD_COMPLETE &&
-                                   AVITOI_HEAD_COMPLETE < AVITOI_CALL_MOVED);
+AVITOI_ASSERT(private_results,
+              AVITO_END < AVITOI_JSON_VALUE && AVITOI_JSON_VALUE < AVITOI_JSON_ELEMENT &&
+                  AVITOI_JSON_ELEMENT < AVITOI_JSON_UNKNOWN && AVITOI_JSON_UNKNOWN < AVITOI_BODY_COMPLETE &&
+                  AVITOI_BODY_COMPLETE < AVITOI_HEAD_COMPLETE && AVITOI_HEAD_COMPLETE < AVITOI_CALL_MOVED);
 
 /* An event that the state does not know is a defect of this file: the lane stays where it is. */
 static avitoi_call_result avitoi_call_move(avito_client *c, unsigned event)
@@ -6285,10 +6285,11 @@ static void avitoi_token_note_renewal(avito_account *a, unsigned doubt, uint32_t
 {
     const unsigned vain = a->priv.vain[doubt];
     a->priv.renewed_ms[doubt] = now;
-    a->priv.vain[doubt] = (uint8_t)(vain == 0                      ? 2u
-                                    : vain < AVITOI_TOKEN_VAIN_MAX ? vain + 1u
-                                                                   : vain);
-    a->priv.burst[doubt] = (uint8_t)(burst < UINT8_MAX ? burst + 1u : burst);
+    a->priv.vain[doubt] = (uint8_t)(vain == 0 ? 2u : vain < AVITOI_TOKEN_VAIN_MAX ? vain + 1u : vain);
+    if (burst < UINT8_MAX) {
+        burst++;
+    }
+    a->priv.burst[doubt] = (uint8_t)burst;
     a->priv.lifetime_s = 0;
 }
 
@@ -6936,8 +6937,9 @@ static avitoi_call_result avitoi_answer_is_other(avito_client *c)
     if (c->priv.raw_len == AVITOI_ANSWER_LOST) {
         return AVITO_ERR_MODEL;
     }
-    c->priv.page =
-        c->priv.collect ? (uint16_t)0 : c->priv.page; /* its rows are gone: begin again */
+    if (c->priv.collect) {
+        c->priv.page = 0; /* its rows are gone: begin again */
+    }
     avitoi_answer_use_reply(j, arena->base + used, arena->cap - used);
     (void)avitoi_json_feed(j, (const char *)c->o.window, c->priv.raw_len, &read);
     reply = avitoi_answer_read_reply(c);
@@ -7479,10 +7481,9 @@ static int avitoi_machine_finish(avito_client *c, int code)
     if (arena != NULL) {
         if (c->priv.json.mem.low_base == arena->base + arena->used) {
             avitoi_answer_note_peak(c);
-            /* An element that did not fit was only counted. */
-            arena->used += (code == AVITO_OK && !c->priv.json.measuring)
-                               ? avitoi_arena_align(c->priv.json.mem.low)
-                               : 0u;
+            if (code == AVITO_OK && !c->priv.json.measuring) { /* else it was only counted */
+                arena->used += avitoi_arena_align(c->priv.json.mem.low);
+            }
         }
         arena->busy = false;
     }
@@ -11663,7 +11664,7 @@ static int avitoi_list_collect(avito_client *c)
     struct avitoi_schema_items list;
     char *items;
     size_t i;
-    if (j->rows == 0 && j->skipped > 0) {
+    if (j->rows == 0 && j->culprit != NULL) { /* every row was left out */
         avitoi_error_set_key(c, j->culprit);
         return AVITO_ERR_MODEL;
     }
@@ -11682,7 +11683,7 @@ static int avitoi_list_collect(avito_client *c)
         avito_chats *out = (avito_chats *)c->priv.out;
         out->has_more = c->priv.has_more;
         out->skipped = j->skipped;
-        out->lacked = (j->skipped > 0) ? j->culprit : NULL;
+        out->lacked = j->culprit; /* of the first one skipped */
     }
     return AVITO_OK;
 }
@@ -12290,8 +12291,8 @@ static uint32_t avitoi_rate_asked_pause(const avito_client *c)
 
 static int avitoi_rate_gate_left(const avito_account *a)
 {
-    const uint32_t passed = a->priv.gate_wait_ms > 0 ? avitoi_account_now(a) - a->priv.gate_ms : 0u;
-    return passed >= a->priv.gate_wait_ms ? 0 : (int)(a->priv.gate_wait_ms - passed);
+    const uint32_t passed = a->rate.gate_wait_ms > 0 ? avitoi_account_now(a) - a->rate.gate_ms : 0u;
+    return passed >= a->rate.gate_wait_ms ? 0 : (int)(a->rate.gate_wait_ms - passed);
 }
 
 /* The same, for a caller that does not hold the lock. */
@@ -12306,10 +12307,10 @@ static uint32_t avitoi_rate_gate_look(const avito_account *a)
 
 static void avitoi_rate_gate_pass(avito_account *a)
 {
-    a->priv.gate_wait_ms = 0;
+    a->rate.gate_wait_ms = 0;
     if (a->o.requests_per_minute > 0) {
-        a->priv.gate_ms = avitoi_account_now(a);
-        a->priv.gate_wait_ms = 59999u / a->o.requests_per_minute + 1u;
+        a->rate.gate_ms = avitoi_account_now(a);
+        a->rate.gate_wait_ms = 59999u / a->o.requests_per_minute + 1u;
     }
 }
 
@@ -12339,8 +12340,8 @@ static void avitoi_rate_heed(avito_client *c)
     }
     avitoi_account_lock(a);
     if (wait_ms > (uint32_t)avitoi_rate_gate_left(a)) {
-        a->priv.gate_ms = avitoi_account_now(a);
-        a->priv.gate_wait_ms = wait_ms;
+        a->rate.gate_ms = avitoi_account_now(a);
+        a->rate.gate_wait_ms = wait_ms;
     }
     avitoi_account_unlock(a);
 }
@@ -12351,7 +12352,7 @@ AVITO_API int avito_account_open_gate(avito_account *account)
         return AVITO_ERR_ARGUMENT;
     }
     avitoi_account_lock(account);
-    account->priv.gate_wait_ms = 0;
+    account->rate.gate_wait_ms = 0;
     avitoi_account_unlock(account);
     return AVITO_OK;
 }

@@ -120,8 +120,8 @@ static int reach(struct lane *l, unsigned state)
         return AVITO_OK;
     }
     if (state == AVITOI_CALL_ACCOUNT) { /* waits for its turn: the request before it was just now */
-        l->account.priv.gate_ms = l->clock.ms;
-        l->account.priv.gate_wait_ms = 500;
+        l->account.rate.gate_ms = l->clock.ms;
+        l->account.rate.gate_wait_ms = 500;
     }
     rc = avito_list_messages(&l->client, 1, "c", NULL, &l->arena);
     for (int i = 0; i < 10000; i++) {
@@ -150,8 +150,8 @@ static void test_rate_is_not_exceeded(void **state)
         begin(&l);
         l.account.o.requests_per_minute = rates[i];
         avitoi_rate_gate_pass(&l.account);
-        assert_true(l.account.priv.gate_wait_ms * rates[i] >= 60000);
-        assert_true((l.account.priv.gate_wait_ms - 1) * rates[i] < 60000);
+        assert_true(l.account.rate.gate_wait_ms * rates[i] >= 60000);
+        assert_true((l.account.rate.gate_wait_ms - 1) * rates[i] < 60000);
         lane_free(&l);
     }
 }
@@ -188,8 +188,8 @@ static void test_gate_that_closes_meanwhile(void **state)
     (void)state;
     begin(&l);
     (void)reach(&l, AVITOI_CALL_ACCOUNT);
-    l.account.priv.gate_ms = l.clock.ms;
-    l.account.priv.gate_wait_ms = 86400000;
+    l.account.rate.gate_ms = l.clock.ms;
+    l.account.rate.gate_wait_ms = 86400000;
     assert_int_equal(avito_deadline_ms(&l.client), l.client.priv.total_left_ms);
     lane_free(&l);
 }
