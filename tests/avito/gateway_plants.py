@@ -19,7 +19,7 @@ PLANTS = [
     ("a note that is not durable yet is good enough", "job.c",
      "    j->writing = rc == AVITO_AGAIN;\n    if (j->writing) {\n        if (is_stale(a, j)) { /* no send can follow */\n            return_lane(a);\n        }\n        return;\n    }\n",
      "    rc = rc == AVITO_AGAIN ? (int)AVITO_OK : rc;\n"),
-    ("an old note is leave to send", "job.c", "j->begun_ms > BEGUN_AGE_MS;", "j->begun_ms > UINT32_MAX;"),
+    ("an old note is leave to send", "job.c", "    return begun_for_ms(a, j) > BEGUN_AGE_MS;", "    return begun_for_ms(a, j) > UINT32_MAX;"),
     ("refusals are not kept", "job.c", "(j->refused && !refusals_are_kept(a)) ||", "(false && !refusals_are_kept(a)) ||"),
     ("a result over the broker's quota is not said again", "job.c", "reason == MQTT_REASON_QUOTA;", "false;"),
     ("what was begun is sent again", "job.c",
