@@ -11728,22 +11728,24 @@ struct avitoi_list_given {
 };
 AVITOI_ASSERT(list_given_is_aligned, sizeof(struct avitoi_list_given) % AVITOI_ARENA_ALIGN == 0);
 
-/* Was the element that has just ended among the last that were given? It is from now on. */
-static bool avitoi_list_given_before(struct avitoi_json *j)
+/* Was the element in work among the last that were given, or, if it is bad, told? It is from now on. What was
+ * told is given all the same when it comes again and is good: it is known by another hash. */
+static bool avitoi_list_given_before(struct avitoi_json *j, bool bad)
 {
     struct avitoi_list_given *given = (struct avitoi_list_given *)(void *)j->mem.low_base;
-    uint64_t hash;
+    uint64_t hash, known;
     uint32_t i;
     if (j->id.ptr == NULL) {
         return false;
     }
     hash = avitoi_text_hash(j->id.ptr, j->id.len);
+    known = bad ? ~hash : hash;
     for (i = 0; i < given->count; i++) {
-        if (given->hashes[i] == hash) {
+        if (given->hashes[i] == hash || given->hashes[i] == known) {
             return true;
         }
     }
-    given->hashes[given->next] = hash;
+    given->hashes[given->next] = known;
     given->next = (given->next + 1u) % AVITOI_LIST_GIVEN;
     given->count += (given->count < AVITOI_LIST_GIVEN) ? 1u : 0u;
     return false;
@@ -11752,7 +11754,7 @@ static bool avitoi_list_given_before(struct avitoi_json *j)
 /* An element that was given before is dropped. */
 static void avitoi_list_done(struct avitoi_json *j, const char *model)
 {
-    if (avitoi_list_given_before(j)) {
+    if (avitoi_list_given_before(j, false)) {
         j->mem.low = j->low_mark;
         j->mem.high -= avitoi_arena_align(j->top->schema->size);
         return;
@@ -11760,8 +11762,18 @@ static void avitoi_list_done(struct avitoi_json *j, const char *model)
     avitoi_json_element_done(j, model);
 }
 
+/* One that breaks the model is told once, and not at all if it was given. */
+static void avitoi_list_passes_over(struct avitoi_json *j, int code)
+{
+    const bool known = avitoi_list_given_before(j, true);
+    if (known && j->skipped == 0) {
+        j->culprit = NULL;
+    }
+    avitoi_json_passes_over(j, known ? AVITO_OK : code);
+}
+
 static const struct avitoi_json_list avitoi_list_remembers = {
-    avitoi_json_element_begins, avitoi_list_done, avitoi_json_passes_over, sizeof(struct avitoi_list_given)};
+    avitoi_json_element_begins, avitoi_list_done, avitoi_list_passes_over, sizeof(struct avitoi_list_given)};
 
 /* The pages of a list share what they gave; a list that is collected also goes on where the page before
  * ended. */
@@ -13441,10 +13453,10 @@ AVITOI_APART static int avitoi_webhook_head_byte(avito_webhook *w, unsigned char
 
 /* ---- the public part ---- */
 
-/* Between two requests. */
+/* Between two requests: an empty line, which may be the rest of the former one, begins none. */
 static bool avitoi_webhook_idle(const avito_webhook *w)
 {
-    return w->priv.state == AVITOI_WEBHOOK_START && w->priv.head_len == 0;
+    return w->priv.state == AVITOI_WEBHOOK_START;
 }
 
 static int avitoi_webhook_overdue(avito_webhook *w, uint32_t now_ms)
@@ -14027,6 +14039,15 @@ static uint32_t avitoi_inbox_sum(const struct avitoi_inbox_state *s, size_t len)
     return avitoi_inbox_crc32((const uint8_t *)s + from, len - from) ^ avitoi_inbox_get(s->sequence);
 }
 
+/* A hook of the inbox failed with `rc`: the lane's last error says so, and not what was before. */
+static int avitoi_inbox_hook_failed(avito_inbox *in, int rc)
+{
+    avitoi_call_forget_error(in->client);
+    in->client->error.code = AVITO_ERR_HOOK;
+    in->client->error.detail = rc;
+    return AVITO_ERR_HOOK;
+}
+
 /* Hands the state to the application: with the next sequence number, in the slot that does not hold the
  * last one. */
 static int avitoi_inbox_save(avito_inbox *in)
@@ -14045,8 +14066,8 @@ static int avitoi_inbox_save(avito_inbox *in)
     }
     if (rc != AVITO_OK) {
         avitoi_inbox_put(s->sequence, sequence - 1u); /* the same slot again */
-        in->client->error.detail = rc;
-        return AVITO_ERR_HOOK;
+        in->priv.unsaved = true;
+        return avitoi_inbox_hook_failed(in, rc);
     }
     return AVITO_OK;
 }
@@ -14074,7 +14095,7 @@ static int avitoi_inbox_load_slot(avito_inbox *in, int slot)
         (void)avitoi_machine_leave(in->client, AVITO_OK);
     }
     if (rc != AVITO_OK) {
-        return rc == AVITO_END ? AVITO_END : AVITO_ERR_HOOK;
+        return rc == AVITO_END ? (int)AVITO_END : avitoi_inbox_hook_failed(in, rc);
     }
     if (len < sizeof *s || len > in->o.state_cap || !avitoi_inbox_is_whole(s, len)) {
         in->priv.events |= AVITO_INBOX_STATE_LOST; /* unless the other slot is good */
@@ -14500,11 +14521,13 @@ AVITOI_APART static bool avitoi_inbox_out_of_order(avito_inbox *in, uint32_t tim
 
 /* While notifications come, polls are only a check, and rare. So they are when messages come again that
  * no horizon tells from others. */
-static uint32_t avitoi_inbox_round_pause(const avito_inbox *in)
+static uint32_t avitoi_inbox_round_pause(avito_inbox *in)
 {
     const uint32_t silent = avitoi_inbox_clock(in) - in->priv.heard_ms;
-    const bool heard = in->priv.heard_ms != 0 && silent < in->o.slow_poll_ms;
-    return heard || in->priv.odd_lost ? in->o.slow_poll_ms : in->o.poll_ms;
+    if (silent >= in->o.slow_poll_ms) { /* forgotten: the clock comes round to that time again */
+        in->priv.heard_ms = 0;
+    }
+    return in->priv.heard_ms != 0 || in->priv.odd_lost ? in->o.slow_poll_ms : in->o.poll_ms;
 }
 
 /* Waits, and goes on with the phase `resume`; WAIT: with a new round. */
@@ -15437,6 +15460,7 @@ static avitoi_call_result avitoi_inbox_round(avito_inbox *in)
     in->priv.at_end = false;
     in->priv.looked = false;
     in->priv.missed = false;
+    in->priv.empty_pages = 0;
     in->priv.extra = 0;
     in->priv.late_left = AVITOI_INBOX_LATE;
     in->priv.sure = 0;
@@ -15474,12 +15498,13 @@ static bool avitoi_inbox_held_up(avito_inbox *in, int error)
 
 static int avitoi_inbox_start_save(avito_inbox *in, unsigned stage)
 {
+    const uint8_t before = in->priv.stage;
     in->priv.stage = (uint8_t)stage;
     avitoi_inbox_state_of(in)->first_round = stage == AVITOI_INBOX_UNREAD;
     if (stage == AVITOI_INBOX_LEARNS || avitoi_inbox_save(in) == AVITO_OK) {
         return AVITO_OK;
     }
-    in->priv.stage = AVITOI_INBOX_NEW;
+    in->priv.stage = before; /* what was found stays the start */
     return AVITO_ERR_HOOK;
 }
 
@@ -15517,8 +15542,10 @@ static avitoi_call_result avitoi_inbox_start_over(avito_inbox *in)
 static int avitoi_inbox_round_learnt(avito_inbox *in)
 {
     const int rc = avitoi_inbox_start_save(in, AVITOI_INBOX_RUNS);
-    in->priv.former = 0;
-    in->priv.wait_ms = rc == AVITO_OK ? 0u : in->priv.wait_ms;
+    if (rc == AVITO_OK) {
+        in->priv.former = 0;
+        in->priv.wait_ms = 0;
+    }
     return rc == AVITO_OK ? (int)AVITO_AGAIN : rc;
 }
 
@@ -15603,7 +15630,6 @@ static avitoi_call_result avitoi_inbox_round_over(avito_inbox *in)
     avitoi_inbox_rest(in, in->priv.rung ? 0u : avitoi_inbox_round_pause(in), AVITOI_INBOX_WAIT);
     in->priv.rung = false;
     in->priv.odd_lost = false;
-    in->priv.empty_pages = 0;
     in->priv.round_error = AVITO_OK;
     in->priv.chat_id[0] = '\0';
     if (in->priv.whole) {
@@ -15833,11 +15859,11 @@ static void avitoi_inbox_hear(avito_inbox *in)
     in->priv.heard_ms = avitoi_inbox_clock(in) | 1u; /* 0: none yet */
 }
 
-/* Polls at once, or as soon as the round that is going on is over. */
+/* Polls at once, or as soon as the round that is going on is over, though it may pause after a failure. */
 static void avitoi_inbox_ring_bell(avito_inbox *in)
 {
     in->priv.wait_ms = 0;
-    in->priv.rung = in->priv.phase != AVITOI_INBOX_WAIT;
+    in->priv.rung = in->priv.phase != AVITOI_INBOX_WAIT || in->priv.resume != AVITOI_INBOX_WAIT;
 }
 
 AVITO_API int avito_inbox_offer(avito_inbox *inbox, const avito_message *message)
@@ -21637,7 +21663,11 @@ static int avitoi_store_begin_locked(avito_store *s, const avito_store_send *sen
     s->priv.send.ended = 0;
     s->priv.send.message_id[0] = '\0';
     (void)avitoi_store_key(s, send->key);
-    return avitoi_store_save(s, &s->priv.send);
+    rc = avitoi_store_save(s, &s->priv.send);
+    if (rc != AVITO_OK) { /* it may have its name: nothing is sent, and the key is free */
+        (void)unlinkat(s->priv.folder, s->priv.name, 0);
+    }
+    return rc;
 }
 
 AVITO_API int avito_store_begin_send(avito_store *store, const avito_store_send *send)
@@ -21765,6 +21795,7 @@ static int avitoi_store_look(avito_client *client, avito_store *s, int64_t user_
     memset(&claim, 0, sizeof claim);
     claim.store = s;
     claim.send = send;
+    *outcome = AVITO_CANNOT_TELL; /* whatever the look before found */
     rc = avito_store_each_send(s, avitoi_store_claim_one, &claim);
     if (rc < 0) {
         return rc;
@@ -21872,12 +21903,14 @@ static int avitoi_store_once(avito_client *client, avito_store *store, int64_t u
         return AVITO_ERR_ARGUMENT;
     }
     *outcome = AVITO_NOT_SENT;
+    if (store != NULL) {
+        store->priv.once.key[0] = '\0';
+    }
     if (!avitoi_machine_is_ready(client) || !avitoi_call_may_wait(client) ||
         !avitoi_store_is_ready(store) || chat_id == NULL || text == NULL || arena == NULL) {
         return AVITO_ERR_ARGUMENT;
     }
     send = &store->priv.once;
-    send->key[0] = '\0';
     rc = avito_store_find_send(store, key, send);
     if (rc == AVITO_END) {
         if (!avitoi_store_describe(send, chat_id, key, text)) {

@@ -550,6 +550,8 @@ static void test_load_that_fails(void **state)
         d->loads = 0;
         d->failing_load = last;
         assert_int_equal(avito_inbox_init(&d->inbox, &d->client, &d->options), AVITO_ERR_HOOK);
+        assert_int_equal(avito_last_error(&d->client)->code, AVITO_ERR_HOOK);
+        assert_int_not_equal(avito_last_error(&d->client)->detail, 0);
     }
     d->failing_load = 0;
     device_start(d);
@@ -572,6 +574,7 @@ static void test_save_that_fails(void **state)
         }
         assert_true(avito_str_equal(m.id, "a1"));
         assert_int_equal(avito_inbox_accept(&d->inbox), AVITO_ERR_HOOK);
+        assert_int_equal(avito_last_error(&d->client)->code, AVITO_ERR_HOOK);
         assert_int_equal(avito_last_error(&d->client)->detail, -7);
     }
     d->save_result = AVITO_OK;
@@ -639,6 +642,31 @@ static void test_bell_during_a_round(void **state)
     assert_within(d, 2, "a1 ");
     service.fault = bell_rings_once;
     assert_string_equal(poll_of(d), "b1 ");
+    avito_client_close(&d->client);
+}
+
+static void b_fails_once(struct service *s, const char *request)
+{
+    if (strstr(request, "/chats/b/messages") != NULL && s->faults == 0) {
+        s->faults++;
+        s->status = 500;
+    }
+}
+
+/* A round that pauses after a failure is going on: what comes meanwhile may be in a chat that it has passed. */
+static void test_bell_while_a_round_pauses(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_SINCE);
+    (void)state;
+    assert_polls(d, 3, "");
+    write_message("a", "a1", 690);
+    write_message("b", "b1", 695);
+    service.fault = b_fails_once;
+    assert_string_equal(poll_of(d), "a1 ");
+    assert_int_equal(d->errors, 1);
+    write_message("a", "a2", 700);
+    avito_inbox_doorbell(&d->inbox);
+    assert_string_equal(device_round(d), "b1 a2 ");
     avito_client_close(&d->client);
 }
 
@@ -2400,6 +2428,11 @@ static void test_slow_only_while_notifications_come(void **state)
         } else {
             assert_in_range(avito_inbox_deadline_ms(&d->inbox), POLL + 1, 300000);
         }
+        clock_advance(&d->clock, 301000);
+        assert_string_equal(device_round(d), "");
+        clock_advance(&d->clock, UINT32_MAX - 301000 - silence_s[i] * 1000u + 5000); /* it wraps */
+        assert_string_equal(device_round(d), "");
+        assert_in_range(avito_inbox_deadline_ms(&d->inbox), POLL / 2, POLL);
         avito_client_close(&d->client);
     }
 }
@@ -2605,6 +2638,34 @@ static void test_start_with_empty_pages(void **state)
     avito_client_close(&d->client);
 }
 
+static void one_page_is_empty(struct service *s, const char *request)
+{
+    if (s->faults == 0 && strstr(request, "offset=") != NULL &&
+        number_after(request, "offset=", 0) > 0) {
+        s->body[0] = '\0';
+        add(s, "{\"chats\":[],\"meta\":{\"has_more\":false}}");
+        s->faults++;
+    }
+}
+
+/* How many were empty when the start was tried before says nothing of the next try. */
+static void test_start_with_an_empty_page_again(void **state)
+{
+    struct device *d = dated_device(20, AVITO_START_NOW, 100);
+    (void)state;
+    service.page = 3;
+    write_eight(1);
+    service.fault = later_pages_are_empty;
+    assert_polls(d, 1, "");
+    assert_int_equal(d->errors, 1);
+    service.fault = one_page_is_empty;
+    service.faults = 0;
+    assert_polls(d, 3, "");
+    assert_int_equal(service.faults, 1);
+    assert_int_equal(d->errors, 1);
+    avito_client_close(&d->client);
+}
+
 /* Short pages, and no Date: the passes that look for chats that moved up read no chat again. */
 static void test_short_pages_without_dates(void **state)
 {
@@ -2784,6 +2845,7 @@ static void test_arena_used_between_two_chats(void **state)
 static void test_horizon_that_is_not_saved(void **state)
 {
     struct device *d = device_with_records(20);
+    unsigned char before[sizeof d->slots];
     (void)state;
     write_message("a", "a1", 1);
     assert_within(d, 2, "a1 ");
@@ -2793,6 +2855,9 @@ static void test_horizon_that_is_not_saved(void **state)
     }
     assert_int_equal(avito_last_error(&d->client)->detail, -7);
     d->save_result = AVITO_OK;
+    memcpy(before, d->slots, sizeof before);
+    assert_polls(d, 10, "");
+    assert_memory_not_equal(before, d->slots, sizeof before); /* it is saved by a later round */
     write_message("a", "a2", (uint32_t)(d->clock.unix_s - T));
     assert_within(d, 2, "a2 ");
     avito_client_close(&d->client);
@@ -2846,6 +2911,22 @@ static void test_starts_that_are_not_saved(void **state)
         assert_polls(d, 40, "");
         avito_client_close(&d->client);
     }
+}
+
+/* What comes after the start is given, though the start could not be saved at first. */
+static void test_start_that_is_saved_later(void **state)
+{
+    struct device *d = dated_device(20, AVITO_START_NOW, 100);
+    (void)state;
+    write_eight(1);
+    d->save_result = -7;
+    assert_polls(d, 1, "");
+    assert_true(d->errors > 0);
+    d->save_result = AVITO_OK;
+    write_message("c3", "new", 110);
+    assert_within(d, 3, "new ");
+    assert_polls(d, 40, "");
+    avito_client_close(&d->client);
 }
 
 /* The first round of START_UNREAD ends after twenty minutes, though a chat is still refused. */
@@ -3427,6 +3508,7 @@ int main(void)
         cmocka_unit_test(test_broken_start),
         cmocka_unit_test(test_first_row_breaks_the_model),
         cmocka_unit_test(test_bell_during_a_round),
+        cmocka_unit_test(test_bell_while_a_round_pauses),
         cmocka_unit_test(test_load_that_fails),
         cmocka_unit_test(test_save_that_fails),
         cmocka_unit_test(test_failing_for_too_long),
@@ -3492,6 +3574,7 @@ int main(void)
         cmocka_unit_test(test_chat_whose_id_is_a_directory),
         cmocka_unit_test(test_pages_of_one_row),
         cmocka_unit_test(test_start_with_empty_pages),
+        cmocka_unit_test(test_start_with_an_empty_page_again),
         cmocka_unit_test(test_short_pages_without_dates),
         cmocka_unit_test(test_empty_page_of_a_known_chat),
         cmocka_unit_test(test_large_arena),
@@ -3502,6 +3585,7 @@ int main(void)
         cmocka_unit_test(test_horizon_that_is_not_saved),
         cmocka_unit_test(test_first_round_that_is_not_saved),
         cmocka_unit_test(test_starts_that_are_not_saved),
+        cmocka_unit_test(test_start_that_is_saved_later),
         cmocka_unit_test(test_first_round_beside_a_refused_chat),
         cmocka_unit_test(test_skipped_but_not_saved),
         cmocka_unit_test(test_mark_in_pieces),

@@ -168,13 +168,13 @@ static void test_collected_when_the_token_runs_out(void **state)
     }
 }
 
-/* Rows that are left out count, on whichever page they are. */
+/* Rows that are left out count once, on whichever page they are, and where pages overlap. */
 static void test_collected_without_a_bad_row(void **state)
 {
-    static const int bad[] = {3, STEP + 7};
+    static const int bad[] = {3, STEP + 2, STEP + 7};
 
     (void)state;
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         const avito_chats_query q = all_pages();
         avito_chats chats;
         struct lane l;
@@ -189,6 +189,27 @@ static void test_collected_without_a_bad_row(void **state)
         assert_string_equal(chats.lacked, "updated");
         assert_null(script_problem_open(&l.script, true));
         lane_free(&l);
+    }
+}
+
+/* A row that is bad on one of two pages is given by the other. */
+static void test_collected_with_a_row_bad_on_one_page(void **state)
+{
+    (void)state;
+    for (int page = 0; page < 2; page++) {
+        const avito_chats_query q = all_pages();
+        avito_chats chats;
+        struct lane l;
+        lane_init(&l, 512);
+        script_connect(&l.script);
+        give_page_but(&l.script, 0, true, page == 0 ? STEP + 2 : -1);
+        give_page_but(&l.script, STEP, false, page == 1 ? STEP + 2 : -1);
+        assert_int_equal(lane_run(&l, avito_get_chats(&l.client, 1, &q, &l.arena, &chats)),
+                         AVITO_OK);
+        assert_int_equal(chats.count, ROWS);
+        assert_int_equal(chats.skipped, page == 0 ? 1 : 0);
+        assert_true((chats.lacked != NULL) == (page == 0));
+        lane_end(&l);
     }
 }
 
@@ -944,6 +965,7 @@ int main(void)
         cmocka_unit_test(test_collected_when_the_token_is_refused),
         cmocka_unit_test(test_collected_when_the_token_runs_out),
         cmocka_unit_test(test_collected_without_a_bad_row),
+        cmocka_unit_test(test_collected_with_a_row_bad_on_one_page),
         cmocka_unit_test(test_collected_again_in_little_memory),
         cmocka_unit_test(test_streamed_when_the_token_is_refused),
         cmocka_unit_test(test_peak_when_the_token_is_refused),

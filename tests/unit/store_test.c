@@ -930,6 +930,9 @@ static void a_key_is_sent_once(void **state)
     outcome = AVITO_CANNOT_TELL;
     assert_int_equal(send_once(&l, "k", "hi", &outcome), AVITO_END); /* without a request */
     assert_int_equal(outcome, AVITO_SENT);
+    assert_string_equal(avito_store_last_send(&store)->message_id, "m1");
+    assert_int_equal(send_once(&l, "k", NULL, &outcome), AVITO_ERR_ARGUMENT);
+    assert_null(avito_store_last_send(&store)); /* it is about no send */
     lane_end(&l);
 }
 
@@ -969,6 +972,14 @@ static void what_was_not_sent_may_be_tried_again(void **state)
         AVITO_ERR_ARGUMENT);
     assert_int_equal(outcome, AVITO_NOT_SENT);
     assert_int_equal(send_once(&l, "k", "hi", NULL), AVITO_ERR_ARGUMENT);
+    disk.fail_errno = EIO; /* all is written, but perhaps not the folder */
+    disk.fail_at = disk.calls + 5;
+    {
+        const avito_store_send send = send_of("b");
+        assert_int_equal(avito_store_begin_send(&store, &send), AVITO_ERR_FILE);
+    }
+    disk.fail_at = 0;
+    assert_int_equal(avito_store_find_send(&store, "b", &found), AVITO_END); /* the key is free */
     write_raw("send.k",
               "avito-send 1\noutcome 2\nbegun 5\nended 0\nchat u2i-x\nbaseline \ncreated 0\n"
               "message \ntext 2\nhi");

@@ -942,6 +942,21 @@ static void test_idle_time_begins_anew(void **state)
     assert_int_equal(avito_webhook_deadline_ms(&hook, 71299), 300);
 }
 
+/* An empty line after a request is no request that is late, and takes no time from the next one. */
+static void test_empty_line_after_a_request(void **state)
+{
+    (void)state;
+    begin_with_times(300, 1000, 0);
+    assert_int_equal(receive(GOOD, 100), AVITO_OK);
+    avito_webhook_sent(&hook, 1000, 100);
+    avito_webhook_done(&hook, 100);
+    assert_int_equal(receive("\r\n", 200), AVITO_AGAIN);
+    assert_int_equal(avito_webhook_deadline_ms(&hook, 200), 1000);
+    assert_int_equal(receive(POST LENGTH8 "\r\n", 600), AVITO_AGAIN);
+    assert_int_equal(avito_webhook_deadline_ms(&hook, 600), 300);
+    assert_int_equal(receive(EVENT, 800), AVITO_OK);
+}
+
 /* ---- the verifier ---- */
 
 static int verify(void *ctx, const void *body, size_t len, avito_str signature)
@@ -1064,6 +1079,7 @@ int main(void)
         cmocka_unit_test(test_slow_reader),
         cmocka_unit_test(test_slow_reader_of_a_refusal),
         cmocka_unit_test(test_idle_time_begins_anew),
+        cmocka_unit_test(test_empty_line_after_a_request),
         cmocka_unit_test(test_verifier),
         cmocka_unit_test(test_event),
     };
