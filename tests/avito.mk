@@ -34,7 +34,7 @@ TEST_SCRIPTS  += tests/avito/gateway.sh
 TEST_PACKAGES += mosquitto mosquitto-clients python3-paho-mqtt openssl
 # Several gateways that share accounts; their times are a fifth.
 build/tests/fleet_test: $(patsubst %,build/obj/tools/avito/%.san.o,ledger jsonl language mqtt order)
-TEST_SCRIPTS  += tests/avito/fleet.sh
+TEST_SCRIPTS  += tests/avito/fleet.sh tests/avito/fleet_plants.sh
 TEST_SCRIPTS  += tests/avito/gateway_dist.sh
 TEST_PACKAGES += shellcheck systemd jq
 test-programs: build/avito

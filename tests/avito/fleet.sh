@@ -1,10 +1,8 @@
 #!/bin/sh
-# Rules of the fleet left out, which its tests must notice; then gateways in a fleet, as tests/avito/fleet.py tells: two
-# tellers at once, since they wait for silence.
+# Gateways in a fleet, as tests/avito/fleet.py tells: two tellers at once, since they wait for silence.
 set -u
 scenes=tests/avito/fleet.py work=build/fleet_scenes
 . tests/avito/tell.sh
-"${PYTHON:-python3}" tests/avito/fleet_plants.py >"$work/plants.txt" 2>&1 || status=1
 tell shares shared refused unreadable over_tls &
 tell losses killed handed_over stopped broker_restarts begun bells
 wait
@@ -13,7 +11,6 @@ GATEWAY_BROKER=aedes
 export GATEWAY_BROKER
 tell aedes killed handed_over begun
 unset GATEWAY_BROKER
-cat "$work/plants.txt"
 for name in losses shares aedes; do
     heard "$name"
 done

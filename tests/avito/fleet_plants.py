@@ -6,7 +6,7 @@ import sys
 
 from gateway_plants import CORE as GATEWAY, link, noticed, plant, tell
 
-FOLDER = "build/fleet_plant"
+FOLDER = "build/fleet_plant/%s"  # a test each: their scripts run at once
 CORE = ["ledger", "jsonl", "language", "mqtt", "order"]
 JOIN_CORE = GATEWAY + ["fleet", "fleet_seat"]
 PLANTS = [
@@ -99,14 +99,15 @@ JOINED_PLANTS = [
 
 
 def build(name, old, new, test):
-    problem = plant(FOLDER, name, old, new)
+    folder = FOLDER % test
+    problem = plant(folder, name, old, new)
     if problem:
         return problem
     kind, sanitize = (".san.o", ["-fsanitize=address,undefined"]) if test == "fleet_test" else (".o", [])
     core, libraries = (JOIN_CORE, ["build/libsimulator.a", "-lhttp_parser", "-lcjson"]) if test == "fleet_join_sim" else (CORE, ["-lcmocka"])
     objects = [f"build/obj/tools/avito/{x}{kind}" for x in core if f"{x}.c" != name]
-    return link(*sanitize, f"{FOLDER}/{name}", *objects, f"build/obj/tests/avito/{test}{kind}", f"build/lib/avito{kind}",
-                *libraries, "-lbearssl", "-o", f"{FOLDER}/{test}")
+    return link(*sanitize, f"{folder}/{name}", *objects, f"build/obj/tests/avito/{test}{kind}", f"build/lib/avito{kind}",
+                *libraries, "-lbearssl", "-o", f"{folder}/{test}")
 
 
 def chosen(words):
@@ -125,7 +126,7 @@ def main():
     for what, name, old, new in rows:
         problem = build(name, old, new, test)
         seeds = AT_ONCE if test == "fleet_test" else SEEDS
-        good &= tell(what, noticed(f"{FOLDER}/{test}", seeds, AT_ONCE, 300) if problem is None else None, problem)
+        good &= tell(what, noticed(f"{FOLDER % test}/{test}", seeds, AT_ONCE, 300) if problem is None else None, problem)
     return not good
 
 
