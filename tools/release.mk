@@ -8,7 +8,7 @@ release: ## build/release: the library as Arduino, PlatformIO, ESP-IDF, Zephyr, 
 
 # Each package with the tool of its users: tests/release.
 TEST_SCRIPTS += tests/release/run.sh
-TEST_PACKAGES += $(RELEASE_PACKAGES) cmake meson pkg-config debhelper lintian python3-yaml gcc-avr \
+TEST_PACKAGES += $(RELEASE_PACKAGES) cmake meson pkg-config debhelper lintian python3-yaml gcc-avr avr-libc \
     gcc-xtensa-lx106 picolibc-xtensa-lx106-elf gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf \
     gcc-arm-none-eabi libnewlib-arm-none-eabi
 # Not each release of Debian has them; the script installs what it can.
