@@ -517,6 +517,12 @@ static void test_the_further_state_wins(void **state)
     ledger_close(&l);
 }
 
+/* Writes a line of an account's ledger. */
+static int append(fleet_account *a, const char *line)
+{
+    return fleet_append(a, line, strlen(line), false);
+}
+
 /* The broker forgot, the holder that knew is dead, and a watcher saw it. */
 static void hints_bring_back_what_the_broker_forgot(uint64_t seed)
 {
@@ -528,9 +534,9 @@ static void hints_bring_back_what_the_broker_forgot(uint64_t seed)
     holder = world_holder(0);
     assert_in_range(holder, 0, 2);
     a = account_at((size_t)holder, 0);
-    assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_AGAIN);
+    assert_int_equal(append(a, begun_line), AVITO_AGAIN);
     world_run(100);
-    assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_OK);
+    assert_int_equal(append(a, begun_line), AVITO_OK);
     world_run(2000);
     world_broker_dies();
     say_ledger("", "0");
@@ -580,7 +586,7 @@ static void test_a_holder_hears_hints_of_what_it_is_noting(void **state)
     world_begin(1, 1, 1);
     world_run(15000);
     world.slow_files = true;
-    assert_int_equal(fleet_append(&own->core, begun_line, strlen(begun_line), false), AVITO_AGAIN);
+    assert_int_equal(append(&own->core, begun_line), AVITO_AGAIN);
     world_run(100);
     say_hint(begun_line, "0");
     world_run(100);
@@ -663,19 +669,19 @@ static void test_writes_wait_for_their_puback(void **state)
     world_begin(1, 1, 1);
     world_run(15000);
     world.swallow_acks = true;
-    assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_AGAIN);
+    assert_int_equal(append(a, begun_line), AVITO_AGAIN);
     assert_true(fleet_save_inbox(a, 1, "state", 5, true) < 0);
     world_run(500);
-    assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_AGAIN);
+    assert_int_equal(append(a, begun_line), AVITO_AGAIN);
     assert_true(fleet_save_inbox(a, 1, "state", 5, true) < 0);
     assert_true(fleet_is_saving(a));
     world_end();
     world_begin(1, 1, 1);
     world_run(15000);
-    assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_AGAIN);
+    assert_int_equal(append(a, begun_line), AVITO_AGAIN);
     assert_true(fleet_save_inbox(a, 1, "state", 5, true) < 0);
     world_run(500);
-    assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_OK);
+    assert_int_equal(append(a, begun_line), AVITO_OK);
     assert_int_equal(fleet_save_inbox(a, 1, "state", 5, true), AVITO_OK);
     assert_int_equal(fleet_save_inbox(a, 0, "state2", 6, false),
                      AVITO_OK); /* no claim waits for it */
@@ -690,15 +696,15 @@ static void test_writes_wait_for_their_file(void **state)
     world_begin(1, 1, 1);
     world_run(15000);
     world.slow_files = true;
-    assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_AGAIN);
+    assert_int_equal(append(a, begun_line), AVITO_AGAIN);
     assert_true(fleet_save_inbox(a, 1, "state", 5, true) < 0);
     assert_true(fleet_is_saving(a));
     world_run(500);
-    assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_AGAIN);
+    assert_int_equal(append(a, begun_line), AVITO_AGAIN);
     assert_true(fleet_save_inbox(a, 1, "state", 5, true) < 0);
     assert_true(fleet_is_saving(a));
     world.slow_files = false;
-    assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_OK);
+    assert_int_equal(append(a, begun_line), AVITO_OK);
     assert_true(fleet_save_inbox(a, 1, "state", 5, true) < 0);
     world_run(500);
     assert_int_equal(fleet_save_inbox(a, 1, "state", 5, true), AVITO_OK);
@@ -715,32 +721,38 @@ static const char *ledger_at_broker(void)
     return text;
 }
 
-static void test_a_write_that_is_denied_waits(void **state)
+/* One gateway serves one account. From now on the broker denies its ledger. */
+static fleet_account *begin_denied(void)
 {
-    fleet_account *a = account_at(0, 0);
-
-    (void)state;
     world_begin(1, 1, 1);
     world_run(15000);
     world.denies_ledger = true;
-    assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_AGAIN);
+    return account_at(0, 0);
+}
+
+static void test_a_write_that_is_denied_waits(void **state)
+{
+    fleet_account *a = begin_denied();
+
+    (void)state;
+    assert_int_equal(append(a, begun_line), AVITO_AGAIN);
     world_run(7000);
-    assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_AGAIN);
+    assert_int_equal(append(a, begun_line), AVITO_AGAIN);
     assert_non_null(strstr(world.nodes[0].said, "does not take the ledger"));
     assert_null(strstr(strstr(world.nodes[0].said, "does not take") + 1, "does not take"));
     world.denies_ledger = false;
     world_run(3000);
-    assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_OK);
-    assert_int_equal(fleet_append(a, sent_line, strlen(sent_line), false), AVITO_AGAIN);
+    assert_int_equal(append(a, begun_line), AVITO_OK);
+    assert_int_equal(append(a, sent_line), AVITO_AGAIN);
     world_run(100);
-    assert_int_equal(fleet_append(a, sent_line, strlen(sent_line), false), AVITO_OK);
+    assert_int_equal(append(a, sent_line), AVITO_OK);
 }
 
 /* Our file is slow, so the broker hears "begun"; then it is full. */
 static void begin_on_a_full_disk(fleet_account *a)
 {
     world.slow_files = true;
-    assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_AGAIN);
+    assert_int_equal(append(a, begun_line), AVITO_AGAIN);
     world_run(100);
     assert_non_null(strstr(ledger_at_broker(), "\"state\":\"begun\""));
     world.full_files = true;
@@ -759,9 +771,9 @@ static void test_a_refusal_is_at_the_broker_before_it_is_said(void **state)
     holder = world_holder(0);
     a = account_at((size_t)holder, 0);
     begin_on_a_full_disk(a);
-    assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_AGAIN);
+    assert_int_equal(append(a, begun_line), AVITO_AGAIN);
     world_run(100);
-    assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_ERR_FILE);
+    assert_int_equal(append(a, begun_line), AVITO_ERR_FILE);
     assert_non_null(strstr(ledger_at_broker(), "\"state\":\"not_sent\""));
     assert_null(strstr(ledger_at_broker(), "\"state\":\"begun\""));
     assert_null(world.nodes[holder].accounts[0].file);
@@ -781,29 +793,26 @@ static void test_a_refusal_that_is_denied_is_not_said(void **state)
     begin_on_a_full_disk(a);
     world.denies_ledger = true;
     for (int i = 0; i < 100; i++) {
-        assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_AGAIN);
+        assert_int_equal(append(a, begun_line), AVITO_AGAIN);
         world_run(100);
     }
     world.denies_ledger = false;
     world_run(3000);
     assert_non_null(strstr(ledger_at_broker(), "\"state\":\"not_sent\""));
-    assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_ERR_FILE);
+    assert_int_equal(append(a, begun_line), AVITO_ERR_FILE);
 }
 
 /* It is not waited for without end, and is said truly: "not sent" of what was to begin, and an outcome as it is. */
 static void test_a_broker_that_never_takes_it_is_given_up(void **state)
 {
-    fleet_account *a = account_at(0, 0);
+    fleet_account *a = begin_denied();
 
     (void)state;
-    world_begin(1, 1, 1);
-    world_run(15000);
-    world.denies_ledger = true;
-    assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_AGAIN);
+    assert_int_equal(append(a, begun_line), AVITO_AGAIN);
     world_run(59000);
-    assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_AGAIN);
+    assert_int_equal(append(a, begun_line), AVITO_AGAIN);
     world_run(4000);
-    assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), LEDGER_DENIED);
+    assert_int_equal(append(a, begun_line), LEDGER_DENIED);
     assert_int_equal(ledger_find(&a->priv.known, "c1")->state, LEDGER_NOT_SENT);
     world_run(2000);
     assert_non_null(strstr(world.nodes[0].accounts[0].file, "\"not_sent\""));
@@ -821,9 +830,9 @@ static void test_an_outcome_is_said_though_the_broker_does_not_take_it(void **st
     say_ledger(begun_line, "3");
     world_run(15000);
     world.denies_ledger = true;
-    assert_int_equal(fleet_append(a, sent_line, strlen(sent_line), false), AVITO_AGAIN);
+    assert_int_equal(append(a, sent_line), AVITO_AGAIN);
     world_run(64000);
-    assert_int_equal(fleet_append(a, sent_line, strlen(sent_line), false), AVITO_OK);
+    assert_int_equal(append(a, sent_line), AVITO_OK);
 }
 
 static const char not_sent_line[] =
@@ -839,13 +848,11 @@ static void test_a_refusal_that_nobody_heard_is_forgotten(void **state)
     for (int i = 0; i < 2; i++) {
         const char *line = i == 0 ? begun_line : not_sent_line;
 
-        world_begin(1, 1, 1);
-        world_run(15000);
-        world.denies_ledger = true;
+        (void)begin_denied();
         world.full_files = i == 0;
-        assert_int_equal(fleet_append(&own->core, line, strlen(line), false), AVITO_AGAIN);
+        assert_int_equal(append(&own->core, line), AVITO_AGAIN);
         world_run(3000);
-        assert_int_equal(fleet_append(&own->core, line, strlen(line), false), AVITO_AGAIN);
+        assert_int_equal(append(&own->core, line), AVITO_AGAIN);
         assert_non_null(ledger_find(&own->core.priv.known, "c1"));
         assert_null(own->file);
         world_cut(&own->line);
@@ -866,8 +873,7 @@ static void test_what_another_began_stays_begun(void **state)
     say_ledger(begun_line, "3");
     world_run(15000);
     begin_on_a_full_disk(account_at(0, 0));
-    assert_int_equal(fleet_append(account_at(0, 0), begun_line, strlen(begun_line), false),
-                     AVITO_ERR_FILE);
+    assert_int_equal(append(account_at(0, 0), begun_line), AVITO_ERR_FILE);
     assert_non_null(strstr(ledger_at_broker(), "\"state\":\"begun\""));
 }
 
