@@ -62,8 +62,9 @@ CFLAGS_OPT := -std=c99 -g1 -O2 $(WARN)
 LDLIBS   :=
 
 BASE_PACKAGES := build-essential clang libclang-rt-dev python3
-# gcc -m32 of Debian 13 or 12; plain gcc-multilib does not go with cross compilers.
-MULTILIB_PACKAGES := "gcc-14-multilib|gcc-12-multilib" libc6-dev-i386
+# gcc -m32 of Debian 13 or 12; plain gcc-multilib does not go with cross compilers. QEMU runs what it
+# makes where the kernel does not.
+MULTILIB_PACKAGES := "gcc-14-multilib|gcc-12-multilib" libc6-dev-i386 qemu-user
 TEST_PACKAGES := libcmocka-dev libjsmn-dev libbearssl-dev gcc-mingw-w64-x86-64 $(MULTILIB_PACKAGES) \
                  clang-tidy cppcheck
 

@@ -18,7 +18,7 @@
 
 PORT_TARGETS := x86_32 s390x mips musl tcc short_enums freestanding
 PORT_PACKAGES := $(MULTILIB_PACKAGES) gcc-s390x-linux-gnu libc6-dev-s390x-cross \
-                 gcc-mips-linux-gnu libc6-dev-mips-cross qemu-user musl-tools tcc libjsmn-dev dpkg-dev
+                 gcc-mips-linux-gnu libc6-dev-mips-cross musl-tools tcc libjsmn-dev dpkg-dev
 TEST_PACKAGES += $(PORT_PACKAGES)
 
 PORT_TRAP := -fsanitize=undefined -fsanitize-undefined-trap-on-error
@@ -81,6 +81,9 @@ PORT_INCLUDES := -I. -Itests -Ibuild/port/include
 PORT_CMOCKA_HAS := -DHAVE_INTTYPES_H -DHAVE_SIGNAL_H -DHAVE_STRINGS_H -DHAVE_STRSIGNAL \
     -DHAVE_SIGLONGJMP -DHAVE_CLOCK_REALTIME -DHAVE_STRUCT_TIMESPEC
 PORT_SUPPORT := $(patsubst tests/support/%.c,%.o,$(wildcard tests/support/*.c))
+PORT_AR := ar
+PORT_AR_s390x := s390x-linux-gnu-ar
+PORT_AR_mips := mips-linux-gnu-ar
 PORT_NEEDS := build/port/include/jsmn.h build/port/source/cmocka/.complete $(wildcard tests/support/*.h)
 
 # $(1): target
@@ -98,6 +101,11 @@ $(addprefix build/port/$(1)/,$(PORT_SUPPORT)): build/port/$(1)/%.o: tests/suppor
 	@mkdir -p $$(@D)
 	$$(PORT_CC_$(1)) $$(PORT_FLAGS) -c $$< -o $$@
 
+# An archive: a test of a part must not need what another helper calls.
+build/port/$(1)/support.a: $(addprefix build/port/$(1)/,$(PORT_SUPPORT))
+	rm -f $$@
+	$$(or $$(PORT_AR_$(1)),$(PORT_AR)) rcs $$@ $$^
+
 $(addprefix build/port/$(1)/,$(PORT_API:=.o)): build/port/$(1)/%.o: tests/api/%.c $(PORT_NEEDS) $(HEADER)
 	@mkdir -p $$(@D)
 	$$(PORT_CC_$(1)) $$(PORT_FLAGS) -c $$< -o $$@
@@ -111,12 +119,11 @@ $(addprefix build/port/$(1)/,$(PORT_UNIT:=.o)): build/port/$(1)/%.o: tests/unit/
 	$$(PORT_CC_$(1)) $$(PORT_FLAGS) -c $$< -o $$@
 
 $(addprefix build/port/$(1)/,$(PORT_API) $(PORT_OWN)): build/port/$(1)/%: build/port/$(1)/%.o \
-    $$(or $$(PORT_LINKED_$(1)),build/port/$(1)/core.o) build/port/$(1)/cmocka.o \
-    $(addprefix build/port/$(1)/,$(PORT_SUPPORT))
+    build/port/$(1)/support.a $$(or $$(PORT_LINKED_$(1)),build/port/$(1)/core.o) build/port/$(1)/cmocka.o
 	$$(PORT_CC_$(1)) $$(PORT_LINK_$(1)) $$^ -o $$@
 
 $(addprefix build/port/$(1)/,$(PORT_UNIT)): build/port/$(1)/%: build/port/$(1)/%.o \
-    $$(PORT_WITH_$(1)) build/port/$(1)/cmocka.o $(addprefix build/port/$(1)/,$(PORT_SUPPORT))
+    build/port/$(1)/support.a $$(PORT_WITH_$(1)) build/port/$(1)/cmocka.o
 	$$(PORT_CC_$(1)) $$(PORT_LINK_$(1)) $$^ -o $$@
 endef
 

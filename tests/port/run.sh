@@ -5,6 +5,13 @@ set -u
 unset MAKEFLAGS MAKELEVEL MFLAGS 2>/dev/null
 jobs=${JOBS:-2}
 
+run() { # PROGRAM LOG RUNNER...
+    program=$1 log=$2
+    shift 2
+    CMOCKA_MESSAGE_OUTPUT=TAP timeout "${PORT_SECONDS:-120}" "$@" "$program" >"$log" 2>&1
+    status=$?
+}
+
 one() {
     program=$1
     target=$(basename "$(dirname "$program")")
@@ -18,8 +25,9 @@ one() {
     s390x | mips) runner=qemu-$target ;;
     *) runner= ;;
     esac
-    CMOCKA_MESSAGE_OUTPUT=TAP timeout "${PORT_SECONDS:-120}" $runner "$program" >"$log" 2>&1
-    status=$?
+    run "$program" "$log" $runner
+    # Not every kernel runs 32-bit programs: then nothing of this one was run.
+    [ "$target" != x86_32 ] || grep -q '^1\.\.' "$log" || run "$program" "$log" qemu-i386
     planned=$(sed -n 's/^1\.\.\([0-9]*\)$/\1/p' "$log")
     passed=$(grep '^ok' "$log" | grep -vci '# skip')
     if [ "$status" -eq 0 ] && [ "${planned:-0}" -gt 0 ] && [ "$passed" = "$planned" ]; then
