@@ -4,6 +4,8 @@ import http.client
 import json
 import os
 import random
+import re
+import signal
 import socket
 import struct
 import subprocess
@@ -208,6 +210,8 @@ def events(service):
     rows = [e[1] for e in watcher.read() if e[0] == "request"]
     check([(r["operation"], r["status"]) for r in rows] == [("token", 200), ("send_message", 200)],
           "each request with its answer", rows)
+    check("token" not in rows[0] and (rows[1]["token"], rows[1]["token_uses"]) == (len(service.door("state")["tokens"]), 1),
+          "and which token it brought", rows)
     check("secret" not in watcher.bytes.decode() and token not in watcher.bytes.decode(),
           "no secret and no token among them")
     both = service.door("request?number=" + str(rows[0]["number"]))
@@ -286,11 +290,43 @@ def stories():
         texts = [(m["text"], m["author"]) for m in service.door("store")["messages"]]
         check(texts == [("Ещё продаётся?", "buyer"), ("Да", "app"), ("опечатка", "buyer")],
               "or it writes the answers itself", texts)
+        status = ask(service, "POST", "/story", json.dumps({"story": 1, "steps": [7], "reset": True}), JSON)[0]
+        check(status == 400 and service.door("store")["messages"], "one that is refused resets nothing")
+        service.door("story", {**story, "write_answers": True, "reset": True})
+        until(lambda: service.door("state")["story"]["state"] != "playing")
+        check([(m["text"], m["author"]) for m in service.door("store")["messages"]] == texts, "with reset it begins anew",
+              service.door("store")["messages"])
         service.door("reset", {})
         service.door("story", {**story, "wait_ms": 100})
         check(until(lambda: service.door("state")["story"]["state"] == "failed"), "it ends")
         check("step 3: the answer did not come" in service.door("state")["story"]["why"], "and says why",
               service.door("state")["story"])
+
+
+def crowd(service):
+    """More connections than it has places for: the last ones wait, and are answered."""
+    def connect():
+        return socket.create_connection(("127.0.0.1", int(service.ports["control"])), 5)
+    idle = [connect() for _ in range(100)]
+    service.door("stats")
+    service.process.send_signal(signal.SIGSTOP)
+    try:
+        here = [connect() for _ in range(60)]
+        for s in here:
+            s.sendall(b"GET /stats HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    finally:
+        service.process.send_signal(signal.SIGCONT)
+    answers = []
+    for s in here:
+        s.settimeout(10)
+        try:
+            answers.append(s.recv(12))
+        except OSError as error:
+            answers.append(error)
+        s.close()
+    for s in idle:
+        s.close()
+    check(answers == [b"HTTP/1.1 200"] * 60, "who finds no place waits for one", answers)
 
 
 def any_bytes(service):
@@ -358,11 +394,18 @@ def help_text():
     with Simulator("--local-media") as service:
         shown = ask(service, "GET", "/")[2].decode()
         check(shown in text and "POST /message chat_id!" in shown, "/ and --help say the same")
-        check(max(map(len, shown.splitlines())) <= 100, "in lines of at most 100 characters")
+        check(max(map(len, shown.splitlines())) <= 100, "in lines of at most 100 characters", max(shown.splitlines(), key=len))
+        options = shown.partition("\nOptions")[2]
+        silent = [name for name in service.door("state")["options"] if not re.search(rf"\n  {name} +\S", options)]
+        check(not silent, "/ says what each option is", silent)
+        with open("tools/simulator/simulator.h", encoding="utf-8") as file:
+            bodies = re.findall(r'^    X\(\w+, "(\w+)"', file.read().partition("#define SIM_BODIES")[2], re.M)
+        check(len(bodies) > 10 and shown.partition("\nBodies, in their order:")[2].split()[:len(bodies)] == bodies, "and which bodies there are", bodies)
         who_may_ask(service)
         bad_input(service)
         events(service)
         pictures(service)
+        crowd(service)
         any_bytes(service)
 
 
@@ -384,6 +427,21 @@ def listening():
         service.door("stats")
 
 
+def what_is_tried():
+    """The page shows a command to try. It is the example's own, and needs no package that `make play` does not install."""
+    with open("tools/simulator/web/index.html", encoding="utf-8") as page, open("examples/03_chats_and_reply.c", encoding="utf-8") as example:
+        line = example.readline().removeprefix("/* ").strip()
+        check(f">{line}\n" in page.read(), "the page shows how the example is built", line)
+    with open("tools/simulator.mk", encoding="utf-8") as file:
+        installed = set(re.search(r"^PLAY_PACKAGES := (.*)$", file.read(), re.M).group(1).split())
+    headers = subprocess.run(["gcc", "-M", "-I.", "examples/03_chats_and_reply.c"], capture_output=True, text=True, check=True).stdout
+    owners = subprocess.run(["dpkg", "-S", *re.findall(r"/usr/include/(?!x86_64|sys|bits|linux|asm)\S+", headers)], capture_output=True, text=True,
+                            check=False).stdout
+    needed = {line.split(":")[0] for line in owners.splitlines()}
+    check({"libjsmn-dev", "libbearssl-dev"} <= needed and needed <= installed | {"libc6-dev", "linux-libc-dev"},
+          "make play installs what that needs", (needed, installed))
+
+
 def play():
     """What `make play` prints, in the language of the locale; its lines are for a shell."""
     for locale, said in (("C.UTF-8", "You are the buyer"), ("ru_RU.UTF-8", "Вы - покупатель")):
@@ -401,6 +459,7 @@ def play():
 
 Simulator.program = "build/simulator.san"
 help_text()
+what_is_tried()
 play()
 stories()
 listening()

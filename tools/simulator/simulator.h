@@ -161,7 +161,8 @@ typedef struct sim_request_info {
     const char *body;
     size_t body_len;
     int64_t now_ms;
-    int refusal; /* the status of the refusal that would come anyway; 0: it would be served */
+    int refusal;    /* the status of the refusal that would come anyway; 0: it would be served */
+    uint64_t token; /* which one it brings, 1 for the first that was given; 0: none that is known */
 } sim_request_info;
 
 /* ---------------------------------------------------------------- options */

@@ -204,6 +204,12 @@ bool act_reset(control *c, cJSON *o)
 
 bool act_story(control *c, cJSON *o)
 {
-    const char *why = story_play(&c->story, c->service, cJSON_Duplicate(o, true));
+    const char *why = story_wrong(o);
+    if (why == NULL && value_number(o, "reset") != 0 && !c->reset(c->ctx, 0)) {
+        why = "it cannot begin anew";
+    }
+    if (why == NULL) {
+        story_play(&c->story, c->service, cJSON_Duplicate(o, true));
+    }
     return control_say_done(c, why == NULL, why);
 }

@@ -110,8 +110,10 @@ void story_record(story *t, const char *path, const cJSON *body, const char *gav
 void story_record_answers(story *t, sim *service);
 void story_put(const story *t, simi_buf *b);
 void story_put_state(const story *t, simi_buf *b);
-/* Returns NULL, or what is wrong with the story. Takes over `o` (the body of POST /story). */
-const char *story_play(story *t, sim *service, cJSON *o);
+/* What is wrong with the body of POST /story; NULL: nothing. */
+const char *story_wrong(const cJSON *o);
+/* Takes over `o`, with which nothing is wrong. */
+void story_play(story *t, sim *service, cJSON *o);
 /* Plays on as far as possible; true if something has changed. */
 bool story_tick(story *t, sim *service, int64_t now, story_run run, void *ctx);
 

@@ -34,11 +34,12 @@ static const room rooms[] = {
      "what shall go wrong; {\"clear\":true}: nothing"},
     {"POST", "/tokens", act_tokens, "do!", true, "do: expire or revoke, all that were given"},
     {"POST", "/code", act_code, "scope", false, "an authorization code. Gives code"},
-    {"POST", "/option", act_option, "*", true, "sets any of the options that /state shows"},
+    {"POST", "/option", act_option, "*", true, "sets any of the options below; /state shows them"},
     {"POST", "/reset", act_reset, "chats#", false, "begins anew, with so many chats"},
-    {"POST", "/story", act_story, "story!# complete# steps[ wait_ms# write_answers#", false,
+    {"POST", "/story", act_story, "story!# complete# steps[ wait_ms# write_answers# reset#", false,
      "plays what GET /story gave: waits up to wait_ms (10000) for each answer of the account, or "
-     "with write_answers writes it itself. How it goes: story in /state"},
+     "with write_answers writes it itself; with reset begins anew first, without chats. How it "
+     "goes: story in /state"},
     {"GET", "/story", look_story, "", false, "all that was done, and the answers that came"},
     {"GET", "/state", look_state, "", false, "everything but messages, and the id for /changes"},
     {"GET", "/changes", look_changes, "after!", false,
@@ -79,6 +80,11 @@ static const char help_tail[] =
     "reset\n"
     "Operations:";
 
+/* What body=NAME can say; simulator.h shows them. */
+#define BODY_NAME(name, word, status) word,
+static const char *const bodies[] = {SIM_BODIES(BODY_NAME)};
+#undef BODY_NAME
+
 /* Lines of at most 100 characters, indented. */
 static void put_wrapped(simi_buf *b, const char *text)
 {
@@ -113,7 +119,12 @@ void control_help(simi_buf *b)
     for (int op = SIM_NO_OPERATION + 1; op < SIM_OPERATION_COUNT; op++) {
         simi_putf(b, "%s%s", op % 5 == 1 ? "\n  " : " ", sim_operation_name((sim_operation)op));
     }
-    simi_puts(b, "\n");
+    simi_puts(b, "\nBodies, in their order:");
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        simi_putf(b, "%s%s", i % 9 == 0 ? "\n  " : " ", bodies[i]);
+    }
+    simi_puts(b, "\n\nOptions, whole numbers; a flag is 0 or 1 (or false, true):\n");
+    options_help(b);
 }
 
 /* ---------------------------------------------------------------- from a request to its room */

@@ -18,6 +18,7 @@ bool control_say_done(control *c, bool done, const char *why);
 /* options.c */
 bool options_set(sim_options *o, const char *name, int64_t n); /* false: no such option or value */
 void options_put(control *c, simi_buf *b);
+void options_help(simi_buf *b); /* a line for each, as / shows them */
 
 /* acts.c, for POST, and looks.c, for GET: `o` has only members that door.c's table allows. False:
  * refused, and c->why says why. */

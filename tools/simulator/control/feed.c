@@ -260,6 +260,7 @@ static void take_request(feed *f, const sim_event *e)
     feed_request *r = &f->requests[f->request_count++ % FEED_REQUESTS];
     bool secret = info->op == SIM_TOKEN; /* the account's secret asks, a token answers */
     const char *hidden = "(not shown: secrets)";
+    sim_token_info token;
     r->number = f->request_count;
     bool cut =
         keep_body(&r->body, secret ? hidden : info->body, secret ? strlen(hidden) : info->body_len);
@@ -275,8 +276,13 @@ static void take_request(feed *f, const sim_event *e)
     simi_put_json(row, info->method);
     simi_puts(row, ",\"target\":");
     simi_put_json(row, simi_is_utf8(info->target, strlen(info->target)) ? info->target : "");
-    simi_putf(row, ",\"status\":%d,\"delay_ms\":%u,\"fault\":%s}", e->status, (unsigned)e->delay_ms,
+    simi_putf(row, ",\"status\":%d,\"delay_ms\":%u,\"fault\":%s", e->status, (unsigned)e->delay_ms,
               bool_word(e->fault));
+    if (info->token != 0 && sim_token_at(f->service, (size_t)info->token - 1, &token)) {
+        simi_putf(row, ",\"token\":%llu,\"token_uses\":%llu", (unsigned long long)info->token,
+                  (unsigned long long)token.uses);
+    }
+    simi_puts(row, "}");
     simi_puts(feed_add(f, "request"), row->p);
     if (e->fault) {
         feed_put_faults(f, feed_add(f, "faults"));

@@ -9,7 +9,6 @@ typedef struct option {
     bool *flag;
     size_t *size;
     int max; /* of an enumeration: 0 to max */
-    int *word;
 } option;
 
 #define OPTIONS 26
@@ -46,6 +45,38 @@ static void list_options(sim_options *o, option out[OPTIONS])
         {.name = "retry_after", .max = SIM_RETRY_AFTER_DATE}};
     memcpy(out, all, sizeof all);
 }
+
+/* What each does, in the order of list_options(). */
+static const char *const says[OPTIONS] = {
+    /* rate_per_minute */ "requests in a minute of the clock, the next one gets 429; 0: any number",
+    /* token_lifetime_s */ "of the tokens that are given from now on",
+    /* visible_after_ms */ "what is sent through the API is shown so much later",
+    /* idle_close_ms */ "a connection on which nothing comes is closed after it; 0: never",
+    /* requests_per_connection */ "the last one is answered with Connection: close; 0: any number",
+    /* webhook_delay_ms */ "each notification is late by 0 to so much",
+    /* webhook_copies */ "each notification comes so often; 0: none comes",
+    /* bare_array */ "flag: lists of messages as the official description has them",
+    /* nulls */ "flag: contents have all other members as null",
+    /* ids_as_strings */ "flag: ids of users, authors and listings in quotes",
+    /* trim_text */ "flag: blanks around a sent text are not stored",
+    /* webhook_probe */ "flag: {} is sent when somebody subscribes",
+    /* rate_headers */ "flag: X-RateLimit-Limit and X-RateLimit-Remaining",
+    /* no_meta */ "flag: lists have no meta",
+    /* token_kills_former */ "flag: a new token ends the former ones",
+    /* token_errors_as_200 */ "flag: a token that is refused has status 200",
+    /* empty_read_answer */ "flag: marking as read is answered without a body",
+    /* empty_as_array */ "flag: an empty object is written []",
+    /* webhook_listings */ "flag: a listing in a message is as complete as that of a chat",
+    /* chunk_size */ "bytes of a chunk, where answers come in chunks; 0: 4096",
+    /* head_padding */ "bytes by which heads of answers are longer",
+    /* tariff */
+    "0 paid; 1 no texts, what writes gets 402; 2 all but chats get 402",
+    /* framing */ "0 or 1 Content-Length; 2 chunks; 3 the end of the connection",
+    /* webhook_form */
+    "0 envelope; 1 without a type; 2 the message alone; 3 envelope after a BOM",
+    /* foreign_body */
+    "of a refusal that no token cures: 0 the usual, or a place in the bodies",
+    /* retry_after */ "header of a 429: 0 none; 1 seconds; 2 a date"};
 
 static int get_word(const sim_options *o, const char *name)
 {
@@ -113,4 +144,14 @@ void options_put(control *c, simi_buf *b)
         }
     }
     simi_puts(b, "}");
+}
+
+void options_help(simi_buf *b)
+{
+    option all[OPTIONS];
+    sim_options none = sim_options_default();
+    list_options(&none, all);
+    for (size_t i = 0; i < OPTIONS; i++) {
+        simi_putf(b, "  %-23s %s\n", all[i].name, says[i]);
+    }
 }

@@ -397,11 +397,8 @@ static void transmit(web_visitor *v)
 static void let_in(web *w)
 {
     int fd;
-    while ((fd = accept(w->listener, NULL, NULL)) >= 0) {
-        if (w->visitor_count == WEB_VISITORS) {
-            (void)close(fd);
-            continue;
-        }
+    /* Who finds no place waits in the listener's queue. */
+    while (w->visitor_count < WEB_VISITORS && (fd = accept(w->listener, NULL, NULL)) >= 0) {
         net_unblock(fd);
         web_visitor *v = simi_alloc(NULL, sizeof *v);
         memset(v, 0, sizeof *v);
@@ -446,7 +443,7 @@ static void tell(web_visitor *v)
 size_t web_polls(web *w, struct pollfd *polls)
 {
     size_t n = 0;
-    polls[n++] = (struct pollfd){w->listener, POLLIN, 0};
+    polls[n++] = (struct pollfd){w->listener, w->visitor_count < WEB_VISITORS ? POLLIN : 0, 0};
     for (size_t i = 0; i < w->visitor_count; i++) {
         bool writes = w->visitors[i]->out.len > w->visitors[i]->sent;
         polls[n++] =

@@ -155,6 +155,7 @@ static void begin_request(sim_conn *c)
     r->host[0] = r->content_type[0] = r->authorization[0] = '\0';
     r->user_id[0] = r->chat_id[0] = r->message_id[0] = '\0';
     r->host_count = r->content_type_count = r->authorization_count = 0;
+    r->token = 0;
     r->expect_continue = r->chunked = r->header_too_long = r->bad_header = false;
     r->unofficial_path = false;
     r->row = NULL;
@@ -308,6 +309,7 @@ static sim_request_info info_of(sim_conn *c, int refusal)
     info.body_len = r->body.len;
     info.now_ms = simi_now(c->s);
     info.refusal = refusal;
+    info.token = r->token;
     return info;
 }
 

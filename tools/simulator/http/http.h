@@ -38,6 +38,7 @@ typedef struct simi_request {
     char user_id[64], chat_id[256], message_id[256];
     char host[256], content_type[256], authorization[4200];
     unsigned host_count, content_type_count, authorization_count;
+    uint64_t token; /* the one it brings, 1 for the first that was given; 0: none */
     bool expect_continue, chunked, header_too_long, bad_header;
     simi_buf body;
     cJSON *json; /* of a JSON body */

@@ -27,6 +27,7 @@ static bool check_token(sim *s, simi_request *r, simi_answer *a)
     }
     if (token != NULL) {
         token->uses++;
+        r->token = (uint64_t)(token - s->tokens) + 1;
     }
     if (state == SIMI_TOKEN_UNKNOWN) {
         simi_error(a, 401, SIM_BODY_SPEC);
