@@ -1,4 +1,6 @@
-/* Shared by examples 02 to 11, and written out in 01_send_text.c: options from the environment, and
+/* По-русски: общее для большинства примеров 02-13: параметры из окружения и печать; в 01_send_text.c всё это написано целиком.
+ *
+ * Shared by most of the examples 02 to 13, and written out in 01_send_text.c: options from the environment, and
  * printing. Every buffer comes from the example itself. On an error the program ends here.
  *
  *     AVITO_CLIENT_ID, AVITO_CLIENT_SECRET    of the account

@@ -48,7 +48,8 @@ build/certs: tools/simulator/certs.sh
 simulator: build/simulator build/certs ## the simulated service as a server, and certificates for it
 
 # The page uses ports of its own if they are free.
-PLAY_PACKAGES := build-essential libhttp-parser-dev libcjson-dev libssl-dev openssl python3
+# What the page says to try needs jsmn and BearSSL.
+PLAY_PACKAGES := build-essential libhttp-parser-dev libcjson-dev libssl-dev openssl python3 libjsmn-dev libbearssl-dev
 PLAY_OPTIONS ?=
 .PHONY: play
 play: ## a page on this machine: you are the buyer, your program is the shop

@@ -113,8 +113,9 @@ def sending():
 
 def russian():
     """Each file that users copy or start says in its first comment, in Russian too, what it shows."""
-    files = ["examples/demo/demo.c", "examples/firmware/firmware.c", *glob.glob("examples/*.c"), *glob.glob("examples/firmware/link_*.c"),
-             *glob.glob("examples/transports/**/*.h", recursive=True), *glob.glob("examples/**/*.ino", recursive=True)]
+    files = ["examples/demo/demo.c", "examples/firmware/firmware.c", *glob.glob("examples/*.[ch]"), *glob.glob("examples/firmware/link_*.c"),
+             *glob.glob("examples/transports/**/*.[ch]", recursive=True), *glob.glob("examples/**/*.ino", recursive=True),
+             *glob.glob("tools/release/**/main.c", recursive=True)]
     silent = []
     for path in files:
         with open(path, encoding="utf-8") as file:
