@@ -1,5 +1,5 @@
 // access.mjs - screen readers (axe-core), the keyboard alone, small windows, both languages, light and dark.
-import { Browser, Simulator, axe, check, hasAnswer, until } from "./support.mjs";
+import { Browser, Simulator, axe, check, hasAnswer, pause, until } from "./support.mjs";
 
 const TABS = ["requests", "hooks", "tokens", "faults", "story", "connect"];
 const DIALOGS = [["#new-buyer", "buyer"], ["#add-location", "location"], ["#add-item", "item"]];
@@ -79,13 +79,52 @@ async function keyboard(sim, page) {
   check(await until(async () => await active() === "hooks"), "Tab goes on into what is shown", await active());
 }
 
+// In a narrow window the desk covers the conversation, and the list stands in its place.
+async function narrow(sim, browser, width) {
+  const context = await browser.person({ viewport: { width, height: 740 } });
+  const page = await browser.window(context, sim.page);
+  const [first, second] = (await sim.ask("chats")).chats;
+  const row = (chat) => `#chat-list li[data-id="${chat.id}"] button`;
+  const readByBuyer = async (chat) => (await sim.ask(`messages?chat_id=${chat.id}`)).messages.at(-1).read_by_buyer;
+  const onTop = (id) => page.$eval(id, (e) => {
+    const box = e.getBoundingClientRect();
+    return e.contains(document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2));
+  });
+  await page.click(row(first));
+  await page.click("#desk-toggle");
+  check(!await page.isVisible("#text"), `${width} px: what the desk covers cannot be reached`);
+  await sim.send(first.id, "За столом");
+  for (let i = 0; i < 12; i++) await sim.ask("message", { chat_id: first.id, text: `Строка ${i}` });
+  await sim.send(first.id, "Под столом");
+  await pause(500);
+  check(!await readByBuyer(first), "nor has the buyer read what it covers");
+  await page.setInputFiles("#story-file", { name: "s.json", mimeType: "application/json", buffer: Buffer.from("{") });
+  check(await until(() => page.isVisible("#trouble")) && await onTop("#trouble"), "what goes wrong is said above it");
+  await page.click("#desk-close");
+  check(await until(() => readByBuyer(first)), "without it he reads");
+  check(await page.$eval("#log", (e) => e.scrollTop + e.clientHeight >= e.scrollHeight - 2), "and sees the end");
+  if (width < 640) {
+    await page.click("#back");
+    await sim.send(first.id, "Не видно");
+    await pause(500);
+    check(!await readByBuyer(first), "what comes while the list is shown is not read");
+    await page.click(row(first));
+    check(await until(() => readByBuyer(first)), "until the chat is opened");
+  } else {
+    await page.click("#desk-toggle");
+    await page.click(row(second));
+    check(await page.isVisible("#text") && await page.evaluate(() => document.activeElement.id) === "text" && await onTop("#text"), "a chat that is chosen is shown, and can be written in");
+  }
+  await context.close();
+}
+
 async function choices(page) {
   const title = () => page.textContent("h1");
   check(await title() === "Вы — покупатель" && await page.getAttribute("html", "lang") === "ru", "a Russian browser gets Russian");
   await page.click("#language");
   check(await title() === "Play the buyer" && await page.getAttribute("html", "lang") === "en", "the language can be changed");
   const words = await page.evaluate(() => document.body.innerText + [...document.querySelectorAll("[aria-label]")].map((e) => e.ariaLabel).join());
-  check(!/Чаты|Запрос|Сбо|Отправ|undefined|\{\w+\}/.test(words.replace(/Здравствуйте[^\n]*/g, "")), "nothing stays in the other one");
+  check(!/Чаты|Запрос|Сбо|Отправ|Ранее|Ответить|undefined|\{\w+\}/.test(words.replace(/Здравствуйте[^\n]*/g, "")), "nothing stays in the other one");
   const back = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   const light = await back();
   await page.click("#theme");
@@ -115,9 +154,13 @@ export async function main() {
     }
   }
   await sim.ask("fault", { clear: true });
+  for (const width of [360, 820]) await narrow(sim, browser, width);
+  for (let i = 0; i < 210; i++) await sim.ask("message", { chat_id: chat.id, text: "N" });
   const context = await browser.person();
   const page = await browser.window(context, sim.page);
   await keyboard(sim, page);
+  await page.click(`#chat-list li[data-id="${chat.id}"] button`);
+  check(await until(() => page.isVisible("#earlier")), "of a long chat it says how many messages are not shown");
   await choices(page);
   check(browser.troubles.length === 0, "nothing went wrong in the page", browser.troubles);
   await browser.end();

@@ -6,6 +6,8 @@ import { Simulator, check, pause } from "./support.mjs";
 
 const { chromium } = createRequire(resolve("build/node/") + "/")("playwright-core");
 
+const PNG = "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAEUlEQVR4nGMwmBBgMCGAAUIBAByQA8FSnH7QAAAAAElFTkSuQmCC";
+
 // The other site: any path gives this page, whose script is what the test says.
 function otherSite() {
   const server = createServer((request, answer) => {
@@ -40,8 +42,8 @@ const ATTACKS = {
     const script = Object.assign(document.createElement("script"), { src: `${url}/state`, onload: () => end("loaded"), onerror: () => end("refused") });
     document.head.append(script);
   }),
-  "a picture": (url) => new Promise((end) => {
-    Object.assign(new Image(), { src: `${url}/media/1`, onload: () => end("loaded"), onerror: () => end("refused") });
+  "a picture": (url, picture) => new Promise((end) => {
+    Object.assign(new Image(), { src: `${url}/media/${picture}`, onload: () => end("loaded"), onerror: () => end("refused") });
   }),
   "a frame": (url) => new Promise((end) => {
     const frame = Object.assign(document.createElement("iframe"), { src: `${url}/page/` });
@@ -54,13 +56,13 @@ const ATTACKS = {
   },
 };
 
-async function fromOutside(sim, browser, site, what) {
+async function fromOutside(sim, browser, site, what, picture) {
   const context = await browser.newContext();
   const page = await context.newPage();
   await page.goto(site);
   const before = JSON.stringify(await sim.ask("store")) + (await sim.ask("chats")).chats.length;
   for (const [name, attack] of Object.entries(ATTACKS)) {
-    const result = await page.evaluate(`(${attack})(${JSON.stringify(sim.url)})`);
+    const result = await page.evaluate(`(${attack})(${JSON.stringify(sim.url)}, ${JSON.stringify(picture)})`);
     const leaked = typeof result === "string" && /user_id|Вы — покупатель|Play the buyer|opened|loaded|got 2/.test(result);
     check(!leaked, `${what}: ${name} learns nothing`, result);
   }
@@ -77,8 +79,12 @@ export async function main() {
   const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--headless", "--no-sandbox", "--disable-gpu",
     "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--host-resolver-rules=MAP *.example 127.0.0.1"] });
-  await fromOutside(sim, browser, `http://evil.example:${port}/`, "another site");
-  await fromOutside(sim, browser, `http://localhost:${port}/`, "another program of this machine");
+  const { media_id } = await sim.ask("media", { data: PNG });
+  const own = await (await browser.newContext()).newPage();
+  await own.goto(sim.page);
+  check(await own.evaluate(`(${ATTACKS["a picture"]})("", ${JSON.stringify(media_id)})`) === "loaded", "the page itself sees a picture");
+  await fromOutside(sim, browser, `http://evil.example:${port}/`, "another site", media_id);
+  await fromOutside(sim, browser, `http://localhost:${port}/`, "another program of this machine", media_id);
 
   // A name of the attacker's that points here: for the browser it is the simulator's own origin.
   const page = await (await browser.newContext()).newPage();

@@ -1,5 +1,7 @@
 // many.mjs - five hundred chats, and names that are meant to do harm.
-import { Browser, Simulator, check, until } from "./support.mjs";
+import { deflateSync } from "node:zlib";
+import { crc32 } from "./crc32.mjs";
+import { Browser, Simulator, check, pause, until } from "./support.mjs";
 
 const HOSTILE = ["<script>globalThis.pwned = 1</script>", "<img src=x onerror='globalThis.pwned = 2'>",
   "\"><svg onload=globalThis.pwned=3>", "javascript:globalThis.pwned=4", "\u202Eгоризонталь\u202D", "\u0000\u0007\u001B[31mред".replace("\u0000", ""),
@@ -20,6 +22,39 @@ async function many(sim, page, browser) {
   await page.click(`#chat-list li[data-id="${chats[0].id}"] button`);
   check(await until(() => page.isVisible("#earlier")), "of a long chat the newest messages are shown, and how many are not");
   check(await page.$eval("#log", (e) => e.scrollTop + e.clientHeight >= e.scrollHeight - 2), "and the end is what one sees");
+}
+
+// A picture that loads late moves the end of a conversation down; so must the view, whatever was open before.
+async function lateByPicture(sim, page) {
+  const data = pngOf(300, 300);
+  const { chat_id } = await sim.ask("chat", { buyer_name: "Пикчер" });
+  const { media_id } = await sim.ask("media", { data });
+  for (let i = 0; i < 12; i++) await sim.ask("message", { chat_id, text: `Строка ${i}` });
+  await sim.ask("message", { chat_id, type: "image", media_id });
+  await page.evaluate(() => { document.querySelector("#log").scrollTop = 0; });
+  await page.route("**/media/*", async (route) => {
+    await pause(300);
+    await route.continue();
+  });
+  await page.click(`#chat-list li[data-id="${chat_id}"] button`);
+  await page.waitForFunction(() => document.querySelector("#messages li:last-child img")?.naturalWidth === 300);
+  check(await until(() => page.$eval("#log", (e) => e.scrollTop + e.clientHeight >= e.scrollHeight - 2), 2000), "the end is seen also where a picture loads late",
+    await page.$eval("#log", (e) => [e.scrollTop, e.clientHeight, e.scrollHeight]));
+}
+
+function pngOf(width, height) {
+  const chunk = (kind, data) => {
+    const body = Buffer.concat([Buffer.from(kind), data]), out = Buffer.alloc(body.length + 8);
+    out.writeUInt32BE(data.length);
+    body.copy(out, 4);
+    out.writeUInt32BE(crc32(body), body.length + 4);
+    return out;
+  };
+  const head = Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0]);
+  head.writeUInt32BE(width);
+  head.writeUInt32BE(height, 4);
+  return Buffer.concat([Buffer.from("89504e470d0a1a0a", "hex"), chunk("IHDR", head),
+    chunk("IDAT", deflateSync(Buffer.alloc((width + 1) * height))), chunk("IEND", Buffer.alloc(0))]).toString("base64");
 }
 
 async function hostile(sim, browser) {
@@ -61,6 +96,7 @@ export async function main() {
   const browser = await Browser.start();
   const page = await browser.window(await browser.person(), sim.page);
   await many(sim, page, browser);
+  await lateByPicture(sim, page);
   await page.close();
   sim.token = undefined;
   delete sim.token;

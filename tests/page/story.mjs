@@ -1,6 +1,6 @@
 // story.mjs - a person's first visit: from an empty page to the answers of example 03 and of the bot.
 import { createServer } from "node:http";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Browser, Simulator, check, hasAnswer, newBuyer, pause, say, until } from "./support.mjs";
@@ -76,6 +76,40 @@ async function everyKind(sim, page) {
   check((await sim.ask("store")).messages.at(-1).quote_id !== "", "which the service has too");
 }
 
+// What was chosen in one chat goes there, whatever is open when it is ready.
+async function intoItsChat(sim, page) {
+  const { chat_id } = await sim.ask("chat", { buyer_name: "Тамара" });
+  await page.route("**/media", async (route) => {
+    await page.click(`#chat-list li[data-id="${chat_id}"] button`);
+    await route.continue();
+  });
+  const from = await page.textContent("#talk-title");
+  await page.setInputFiles("#picture-file", { name: "a.png", mimeType: "image/png", buffer: PNG });
+  check(await until(async () => (await sim.ask("store")).messages.at(-1).type === "image"), "a picture arrives while another chat is opened");
+  const { chats } = await sim.ask("chats");
+  const [to] = chats.filter((c) => c.id === chat_id);
+  check(to.messages === 0 && await page.textContent("#talk-title") === "Тамара", "in the chat in which it was chosen", chats);
+  await page.unroute("**/media");
+  await page.click(`#chat-list li[data-id="${chats.find((c) => c.buyer_name === from).id}"] button`);
+}
+
+// A Russian page says in Russian why not.
+async function refusals(sim, page) {
+  const refused = async (act, words) => {
+    await act();
+    check(await until(async () => await page.isVisible("#trouble") && (await page.textContent("#trouble")).includes(words)), `it says: ${words}`, await page.textContent("#trouble"));
+  };
+  const story = (text) => () => page.setInputFiles("#story-file", { name: "s.json", mimeType: "application/json", buffer: Buffer.from(text) });
+  await refused(() => page.setInputFiles("#picture-file", { name: "a.png", mimeType: "image/png", buffer: Buffer.from("text") }), "Не получилось: это не картинка (JPEG");
+  await refused(story("{"), "Не получилось: в этом файле нет истории");
+  await refused(story("{\"story\":2,\"steps\":[]}"), "Не получилось: история должна быть такой");
+  await refused(story("{\"story\":1,\"steps\":[7]}"), "Не получилось: шаг истории должен быть таким");
+  await sim.ask("story", { story: 1, wait_ms: 10, steps: [{ answer: { chat_id: "x", type: "text", text: "y" } }] });
+  await page.click("#tab-story");
+  check(await until(async () => await page.textContent("#story-state") === "Остановилась: шаг 1: ответ не пришёл"), "so does a story that cannot go on",
+    await page.textContent("#story-state"));
+}
+
 async function theBot(sim, page) {
   const folder = mkdtempSync(join(tmpdir(), "page-bot-"));
   const bot = sim.run("build/demo/bot", [folder, "Скоро ответим!"], { AVITO_BOT_POLL_MS: "200", AVITO_BOT_GRACE_S: "1" });
@@ -134,6 +168,10 @@ async function tokensAndOptions(sim, page) {
   await page.click("#tab-tokens");
   check(await until(() => page.isVisible("#token-list .status.good")), "tokens are shown");
   check(/возраст \d+ (с|мин)/.test(await page.textContent("#token-list small")), "with their age", await page.textContent("#token-list"));
+  const uses = async () => Number(/запросов: (\d+)/.exec(await page.textContent("#token-list li:first-child"))?.[1]);
+  const before = await uses();
+  await sim.send((await sim.ask("chats")).chats[0].id, "Раз");
+  check(await until(async () => await uses() === before + 1), "and how often each was used", { before, now: await uses() });
   await page.click("#expire");
   check(await until(() => page.evaluate(() => !document.querySelector("#token-list .good") && document.querySelector("#token-list .bad"))), "they can expire");
   check((await sim.send((await sim.ask("chats")).chats[0].id, "x")).status === 403, "and then they have");
@@ -154,7 +192,7 @@ async function theStory(sim, page) {
   const file = join(sim.folder, "story.json");
   await download.saveAs(file);
   const story = JSON.parse(readFileSync(file, "utf8"));
-  check(story.complete && story.steps.length > 15, "all of it can be saved");
+  check(story.complete && story.steps.length > 15, "all of it can be saved", story.steps.length);
   await page.click("#reset");
   check(await until(async () => (await sim.ask("store")).messages.length === 0 && await page.isVisible("#no-chats")), "everything can begin anew");
   await page.check("#story-write");
@@ -163,9 +201,16 @@ async function theStory(sim, page) {
     await page.textContent("#story-state"));
   const after = await texts();
   check(after.join("\n") === before.join("\n"), "and everything is said once more", { before, after });
-  writeFileSync(file, "{\"story\":1,\"steps\":[7]}");
+  // As make play begins: chats are there at once, and belong to the story.
+  await sim.ask("reset", { chats: 3 });
+  delete sim.token;
+  await sim.send((await sim.ask("chats")).chats[0].id, "Продаётся");
+  const three = await texts();
+  const [again] = await Promise.all([page.waitForEvent("download"), page.click("#story-save")]);
+  await again.saveAs(file);
   await page.setInputFiles("#story-file", file);
-  check(await until(() => page.isVisible("#trouble")), "a file that is no story is refused, with a reason");
+  check(await until(async () => (await sim.ask("state")).story.state === "done") && (await texts()).join("\n") === three.join("\n"),
+    "also a story that began with chats, and each stands there once", { three, now: await texts() });
 }
 
 export async function main() {
@@ -174,6 +219,8 @@ export async function main() {
   const page = await browser.window(await browser.person(), sim.page);
   await firstAnswer(sim, page, browser);
   await everyKind(sim, page);
+  await intoItsChat(sim, page);
+  await refusals(sim, page);
   await theBot(sim, page);
   await webhooks(sim, page);
   await tokensAndOptions(sim, page);

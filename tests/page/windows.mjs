@@ -39,6 +39,7 @@ async function restart(sim, page, browser) {
   await page.fill("#text", "В никуда");
   await page.press("#text", "Enter");
   check(await until(() => page.isVisible("#trouble")) && await page.inputValue("#text") === "В никуда", "what cannot be sent is not lost");
+  check(await page.textContent("#trouble") === "Не получилось: симулятор не отвечает", "and why is said", await page.textContent("#trouble"));
   await sim.begin();
   check(await linkIs(page, "live"), "and when it is back");
   check(await until(async () => (await page.$$("#chat-list li")).length === 1 && page.isVisible("#nothing")), "its new state is shown");

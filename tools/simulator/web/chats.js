@@ -1,7 +1,7 @@
 // chats.js - the list of chats, the conversation, and what a buyer can do in it.
 import { by, dressAvatar, icon, make, theirs } from "./make.js";
 import { base64, get, post } from "./service.js";
-import { clock, say } from "./words.js";
+import { clock, reason, say } from "./words.js";
 
 const MEDIA_MAX = 24 * 1024 * 1024;
 const SHOWN = 200; // messages that are asked for per chat
@@ -11,6 +11,7 @@ const messages = new Map(); // message id -> {message, element}, of the open cha
 let open = null;            // id of the open chat
 let opening = 0;            // counts, so that a late answer for another chat is dropped
 let quoted = null;
+let earlier = 0;            // messages of the open chat that are not shown
 
 // ---------------------------------------------------------------- the list
 
@@ -105,11 +106,12 @@ function marks(m) {
 }
 
 function pictureOf(m, who) {
+  const stays = scrolling || isLow(); // a picture that has loaded is higher than before
   const gone = make("p.gone", {}, icon("picture"), say("pictureGone"));
   if (!m.media_id) return gone;
   const link = make("a.picture", { href: `/media/${m.media_id}`, target: "_blank", rel: "noreferrer" });
   const img = make("img", { alt: say("pictureOf", { who }), loading: "lazy" });
-  img.onload = scrollIfLow();
+  img.onload = () => stays && scrollDown();
   img.onerror = () => link.replaceWith(gone);
   img.src = `/media/${m.media_id}`;
   link.append(img);
@@ -196,6 +198,8 @@ function scrollDown() {
   by("log").scrollTop = by("log").scrollHeight;
 }
 
+let scrolling = false; // a whole conversation is being put up, whose end will be shown
+
 // Returns a function to be called later: a view that was at the end stays there.
 function scrollIfLow() {
   const low = isLow();
@@ -222,11 +226,17 @@ function dressBar(chat) {
   dressAvatar(by("talk-avatar"), chat);
 }
 
+// The conversation may be behind the list or the desk.
+function isSeen() {
+  const log = by("log");
+  return document.visibilityState === "visible" && log.getClientRects().length !== 0 && getComputedStyle(log).visibility === "visible";
+}
+
 // The buyer has read what is visible on the screen.
-function readIfSeen() {
+export function readIfSeen() {
   const waits = [...messages.values()].some(({ message: m }) =>
     m.author !== "buyer" && m.author !== "avito" && !m.read_by_buyer && m.visible && !m.deleted);
-  if (open !== null && waits && document.visibilityState === "visible") {
+  if (open !== null && waits && isSeen()) {
     post("/read", { chat_id: open, by: "buyer" }).catch(() => {});
   }
 }
@@ -246,20 +256,28 @@ export async function openChat(id, byPerson) {
   by("app").dataset.view = byPerson ? "talk" : by("app").dataset.view;
   for (const part of ["talk-bar", "log", "composer"]) by(part).hidden = false;
   by("nothing").hidden = true;
+  if (byPerson && by("app").dataset.desk === "open") by("desk-close").click(); // it may cover the chat
   if (byPerson) by("text").focus({ preventScroll: true }); // at once: later the person may be elsewhere
   const answer = await get("/messages", { chat_id: id, limit: SHOWN });
   if (mine !== opening) return;
   messages.clear();
   for (const m of answer.messages) messages.set(m.id, { message: m });
+  scrolling = true;
   for (const entry of messages.values()) entry.element = bubbleOf(entry.message);
+  scrolling = false;
   const log = by("messages").parentNode; // a whole list at once must not be read out
   log.setAttribute("aria-live", "off");
   by("messages").replaceChildren(...[...messages.values()].map((entry) => entry.element));
   setTimeout(() => log.removeAttribute("aria-live"), 500);
-  by("earlier").hidden = answer.earlier === 0;
-  by("earlier").textContent = say("earlier", { n: answer.earlier });
+  showEarlier(answer.earlier);
   scrollDown();
   readIfSeen();
+}
+
+function showEarlier(count) {
+  earlier = count;
+  by("earlier").hidden = earlier === 0;
+  by("earlier").textContent = say("earlier", { n: earlier });
 }
 
 function closeChat() {
@@ -273,6 +291,7 @@ function closeChat() {
 }
 
 export function redraw() {
+  showEarlier(earlier);
   for (const { chat } of [...rows.values()]) {
     const row = rows.get(chat.id);
     const element = rowOf(chat);
@@ -289,10 +308,13 @@ export function redraw() {
 
 // ---------------------------------------------------------------- what a buyer does
 
+let complaint = 0; // the timer that ends it
+
 function complain(why) {
-  by("trouble").textContent = say("refused", { why });
+  by("trouble").textContent = say("refused", { why: reason(why) });
   by("trouble").hidden = false;
-  setTimeout(() => { by("trouble").hidden = true; }, 6000);
+  clearTimeout(complaint);
+  complaint = setTimeout(() => { by("trouble").hidden = true; }, 6000);
 }
 
 export async function attempt(promise) {
@@ -330,10 +352,11 @@ function fitText() {
   by("text").rows = Math.min(6, by("text").value.split("\n").length);
 }
 
-async function sendMedia(type, blob) {
+// Into the chat in which it was chosen: another one may be open when it is ready.
+async function sendMedia(type, blob, chat_id = open) {
   if (blob.size > MEDIA_MAX) return complain(say("tooLarge"));
   const kept = await attempt(base64(blob).then((data) => post("/media", { data })));
-  if (kept !== null) await write({ type, media_id: kept.media_id });
+  if (kept !== null) await write({ type, media_id: kept.media_id, chat_id, ...(chat_id === open ? {} : { quote_id: null }) });
 }
 
 // ---- voice: recorded, or a melody of a second and a half ----
@@ -342,6 +365,7 @@ let recorder = null;
 
 async function record() {
   if (recorder !== null) return recorder.stop();
+  const chat_id = open;
   let stream;
   try {
     stream = await navigator.mediaDevices.getUserMedia({ audio: true });
@@ -356,7 +380,7 @@ async function record() {
     const type = recorder.mimeType;
     recorder = null;
     showRecording(false);
-    sendMedia("voice", new Blob(chunks, { type }));
+    sendMedia("voice", new Blob(chunks, { type }), chat_id);
   };
   recorder.start();
   showRecording(true);
@@ -466,4 +490,5 @@ export function startChats() {
   by("search").onkeydown = moveInList;
   by("chat-list").onkeydown = moveInList;
   document.addEventListener("visibilitychange", readIfSeen);
+  addEventListener("resize", readIfSeen);
 }

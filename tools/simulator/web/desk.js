@@ -1,8 +1,8 @@
 // desk.js - shows what the program does: requests, webhooks, tokens; faults; stories.
-import { attempt } from "./chats.js";
+import { attempt, readIfSeen } from "./chats.js";
 import { by, make, theirs } from "./make.js";
 import { get, post } from "./service.js";
-import { clock, has, say, span } from "./words.js";
+import { clock, reason, say, span } from "./words.js";
 
 const KEPT = 200; // rows of a list
 
@@ -51,6 +51,9 @@ function takeRequest(r) {
   while (list.children.length > KEPT) list.lastChild.remove();
   state.requests.push(r);
   if (state.requests.length > KEPT) state.requests.shift();
+  const token = state.tokens.find((t) => t.number === r.token);
+  if (token) token.uses = r.token_uses;
+  if (!by("tokens").hidden) showTokens();
   by("no-requests").hidden = true;
   by("desk-news").hidden = by("desk-toggle").getAttribute("aria-expanded") === "true";
 }
@@ -150,7 +153,7 @@ function showFaults() {
 function showStory() {
   const s = state.story;
   const words = { playing: "storyPlaying", done: "storyDone", failed: "storyFailed" };
-  by("story-state").textContent = words[s.state] ? say(words[s.state], s) : "";
+  by("story-state").textContent = words[s.state] ? say(words[s.state], { ...s, why: reason(s.why) }) : "";
 }
 
 async function saveStory() {
@@ -165,7 +168,16 @@ async function openStory() {
   const [file] = by("story-file").files;
   by("story-file").value = "";
   if (!file) return;
-  await attempt(file.text().then((text) => post("/story", { ...JSON.parse(text), write_answers: by("story-write").checked })));
+  const options = { write_answers: by("story-write").checked, reset: by("story-fresh").checked };
+  await attempt(file.text().then((text) => post("/story", { ...storyOf(text), ...options })));
+}
+
+function storyOf(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Error("this file holds no story");
+  }
 }
 
 // ---------------------------------------------------------------- all of it
@@ -204,6 +216,7 @@ function choose(tab) {
     one.tabIndex = on ? 0 : -1;
     by(one.getAttribute("aria-controls")).hidden = !on;
   }
+  if (state !== null) showTokens(); // ages and uses are those of now
 }
 
 function moveInTabs(event) {
@@ -222,6 +235,7 @@ function showDesk(on) {
   by("desk-toggle").setAttribute("aria-expanded", String(on));
   by("desk-news").hidden = true;
   (on ? by("tabs").querySelector("[aria-selected=true]") : by("desk-toggle")).focus();
+  readIfSeen(); // it may have covered the conversation
 }
 
 export function startDesk() {

@@ -1,18 +1,17 @@
 // service.js - talks to the control side of the simulator (its "/" explains it): asks, and takes
 // its events.
 
-export async function get(path, values = {}) {
-  return answerOf(await fetch(path + (Object.keys(values).length ? "?" + new URLSearchParams(values) : "")));
+// Both resolve to the answer, or reject with the reason that the simulator gave.
+export function get(path, values = {}) {
+  return ask(path + (Object.keys(values).length ? "?" + new URLSearchParams(values) : ""));
 }
 
-// Resolves to the answer, or rejects with the reason that the simulator gave.
-export async function post(path, body = {}) {
-  return answerOf(await fetch(path, {
-    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
-  }));
+export function post(path, body = {}) {
+  return ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
 }
 
-async function answerOf(response) {
+async function ask(path, options) {
+  const response = await fetch(path, options).catch(() => { throw new Error("the simulator does not answer"); });
   const answer = await response.json();
   if (!response.ok) throw new Error(answer.error ?? `status ${response.status}`);
   return answer;

@@ -66,7 +66,7 @@ const words = {
   tried: ["отправлено", "on its way"],
   done: ["доставлено", "delivered"],
   failed: ["не принято", "not accepted"],
-  given_up: ["брошено", "given up"],
+  given_up: ["не доставлено", "given up"],
   tokens: ["Токены", "Tokens"],
   noTokens: ["Токенов ещё не выдавали.", "No token was given yet."],
   expireTokens: ["Сделать просроченными", "Let them expire"],
@@ -103,10 +103,11 @@ const words = {
   showLate: ["API показывает на 5 с позже", "The API shows 5 s later"],
   tightRate: ["Не больше 10 запросов в минуту", "At most 10 requests a minute"],
   story: ["История", "Story"],
-  storyIntro: ["Всё, что вы сделали, и ответы программы можно сохранить и проиграть заново; тесты тоже умеют.",
+  storyIntro: ["Всё, что вы сделали, и ответы программы можно сохранить и проиграть заново; тесты это тоже умеют.",
     "All that you did, and the program's answers, can be saved and played again; tests can do it too."],
   storySave: ["Сохранить", "Save"],
   storyOpen: ["Открыть", "Open"],
+  storyFresh: ["Сначала всё сбросить", "Reset everything first"],
   storyWrite: ["Ответы пишет сама история (программа не нужна)", "The story writes the answers itself (no program needed)"],
   storyPlaying: ["Идёт: {done} из {count}", "Playing: {done} of {count}"],
   storyDone: ["Проиграна: {count}", "Played: {count}"],
@@ -120,7 +121,7 @@ const words = {
   connectScripts: ["Всё то же могут скрипты", "Scripts can do all of this"],
   copy: ["Скопировать", "Copy"],
   copied: ["Скопировано", "Copied"],
-  drawnIfEmpty: ["Что не заполнено, выберет случай.", "What you leave empty is drawn by lot."],
+  drawnIfEmpty: ["Пустые поля заполнятся случайно.", "What you leave empty is drawn by lot."],
   buyerName: ["Имя", "Name"],
   itemTitle: ["Объявление", "Listing"],
   price: ["Цена", "Price"],
@@ -140,6 +141,32 @@ const words = {
   hours: ["{n} ч", "{n} h"],
 };
 
+// Why something was refused: what the simulator says (tools/simulator/control), or service.js, and the same in
+// Russian. The first that fits; {n} is a number, {rest} a reason again, "..." anything.
+const reasons = [
+  ["the simulator does not answer", "симулятор не отвечает"],
+  ["this file holds no story", "в этом файле нет истории"],
+  ["a story is ...", "история должна быть такой, какую отдаёт GET /story"],
+  ["a step is ...", "шаг истории должен быть таким, какие отдаёт GET /story"],
+  ["step {n}: {rest}", "шаг {n}: {rest}"],
+  ["the answer did not come", "ответ не пришёл"],
+  ["neither a picture ...", "это не картинка (JPEG, PNG, GIF, BMP, HEIC) и не звук (WAV, Ogg, WebM, MP4)"],
+  ["at most {n} MB", "не больше {n} МБ"],
+  ["no such chat, or ...", "такого чата нет, или в нём нет сообщения, на которое отвечают"],
+  ["no such chat", "такого чата нет"],
+  ["no such message", "такого сообщения нет"],
+  ["no such request ...", "среди последних 200 запросов такого нет"],
+  ["this request comes from another site", "запрос пришёл с другого сайта"],
+].map(([english, russian]) => [new RegExp("^" + english.replace(/\.\.\./g, ".*").replace(/\{n\}/, "(?<n>\\d+)")
+  .replace(/\{rest\}/, "(?<rest>.*)") + "$", "s"), russian]);
+
+export function reason(why) {
+  const found = column === 0 && reasons.find(([english]) => english.test(why));
+  if (!found) return why;
+  const { n, rest } = found[0].exec(why).groups ?? {};
+  return found[1].replace("{n}", () => n).replace("{rest}", () => reason(rest));
+}
+
 let column = 1;
 
 export function chooseLanguage(language) {
@@ -153,10 +180,6 @@ export function language() {
 
 export function say(name, values = {}) {
   return words[name][column].replace(/\{(\w+)\}/g, (whole, key) => values[key] ?? whole);
-}
-
-export function has(name) {
-  return Object.hasOwn(words, name);
 }
 
 // Puts the words of the chosen language into the page.
