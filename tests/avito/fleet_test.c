@@ -316,6 +316,73 @@ static void test_beats_keep_an_account(void **state)
     }
 }
 
+/* 25 days on one connection: more milliseconds than a signed number counts. */
+static void test_beats_keep_an_account_for_months(void **state)
+{
+    int holder;
+    unsigned claims;
+
+    (void)state;
+    world_begin(2, 1, 1);
+    world_run(20000);
+    holder = world_holder(0);
+    claims = world.claims;
+    for (size_t n = 0; n < 2; n++) {
+        world.nodes[n].fleet.priv.since_ms -= 25u * 86400000u;
+    }
+    world_run(60000);
+    assert_int_equal(world_holder(0), holder);
+    assert_int_equal(world.claims, claims);
+}
+
+/* A beat with the shortest names. */
+static void test_a_beat_of_many_accounts_is_read(void **state)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    char beat[1024] = "{\"accounts\":{\"shop0\":3";
+    mqtt_publication p;
+
+    (void)state;
+    for (size_t i = 0; letters[i] != '\0'; i++) {
+        snprintf(beat + strlen(beat), sizeof beat - strlen(beat), ",\"%c\":1", letters[i]);
+    }
+    strcat(beat, "}}");
+    world_begin(1, 1, 1);
+    say_status("online", "n9", "00", "3");
+    memset(&p, 0, sizeof p);
+    p.topic = "avito/fleet/test/nodes/n9";
+    p.payload = (avito_str){beat, strlen(beat)};
+    p.retain = true;
+    for (int i = 0; i < 8; i++) {
+        (void)world_publish(&p);
+        assert_true(waits_at_least(5000, 0));
+    }
+}
+
+/* Where each start brings a new name, those that were killed stay with the broker. */
+static void test_dead_nodes_take_no_place(void **state)
+{
+    unsigned claims;
+
+    (void)state;
+    world_begin(2, 1, 1);
+    for (int i = 0; i < FLEET_NODES; i++) {
+        mqtt_publication p;
+        char topic[64];
+
+        snprintf(topic, sizeof topic, "avito/fleet/test/nodes/a%d", i);
+        memset(&p, 0, sizeof p);
+        p.topic = topic;
+        p.payload = (avito_str){"{}", 2};
+        p.retain = true;
+        (void)world_publish(&p);
+    }
+    world_run(20000);
+    claims = world.claims;
+    world_run(60000);
+    assert_int_equal(world.claims, claims);
+}
+
 static void test_beats_are_retained(void **state)
 {
     (void)state;
@@ -821,6 +888,18 @@ static void test_a_broker_that_never_takes_it_is_given_up(void **state)
     assert_non_null(strstr(ledger_at_broker(), "\"not_sent\""));
 }
 
+/* However long that has been so: milliseconds come round. */
+static void test_a_broker_that_denied_for_months_is_given_up(void **state)
+{
+    fleet_account *a = begin_denied();
+
+    (void)state;
+    assert_int_equal(append(a, begun_line), AVITO_AGAIN);
+    world_run(1000);
+    a->priv.ledger.denied_ms -= 30u * 86400000u;
+    assert_int_equal(append(a, begun_line), LEDGER_DENIED);
+}
+
 static void test_an_outcome_is_said_though_the_broker_does_not_take_it(void **state)
 {
     fleet_account *a = account_at(0, 0);
@@ -1048,6 +1127,9 @@ int main(void)
         cmocka_unit_test_teardown(test_the_session_travels, tear_down),
         cmocka_unit_test_teardown(test_online_without_beats_is_offline, tear_down),
         cmocka_unit_test_teardown(test_beats_keep_an_account, tear_down),
+        cmocka_unit_test_teardown(test_beats_keep_an_account_for_months, tear_down),
+        cmocka_unit_test_teardown(test_a_beat_of_many_accounts_is_read, tear_down),
+        cmocka_unit_test_teardown(test_dead_nodes_take_no_place, tear_down),
         cmocka_unit_test_teardown(test_beats_are_retained, tear_down),
         cmocka_unit_test_teardown(test_who_lost_its_connection_looks_first, tear_down),
         cmocka_unit_test_teardown(test_another_s_key_means_standing_by, tear_down),
@@ -1069,6 +1151,7 @@ int main(void)
         cmocka_unit_test_teardown(test_a_refusal_is_at_the_broker_before_it_is_said, tear_down),
         cmocka_unit_test_teardown(test_a_refusal_that_is_denied_is_not_said, tear_down),
         cmocka_unit_test_teardown(test_a_broker_that_never_takes_it_is_given_up, tear_down),
+        cmocka_unit_test_teardown(test_a_broker_that_denied_for_months_is_given_up, tear_down),
         cmocka_unit_test_teardown(test_an_outcome_is_said_though_the_broker_does_not_take_it,
                                   tear_down),
         cmocka_unit_test_teardown(test_a_refusal_that_nobody_heard_is_forgotten, tear_down),

@@ -13,7 +13,7 @@
 #define WORLD_NODES    4
 #define WORLD_ACCOUNTS 12
 #define WORLD_EVENTS   512
-#define WORLD_STORED   64
+#define WORLD_STORED   128
 
 struct world_event {
     enum mqtt_event_kind kind;

@@ -470,14 +470,12 @@ static bool is_key_ours(const fleet_account *a)
     return a->priv.key[0] != '\0' && strcmp(a->priv.holder_key, a->priv.key) == 0;
 }
 
-/* F3: silence counts as offline, but only as long as we have been watching. A hand-over reserves
+/* F3: silence counts as offline, but only as long as we have been watching: begin_timers(). A hand-over reserves
  * the account for another node for a while (F8). */
 static bool is_free(const fleet_account *a, uint32_t now_ms)
 {
     const fleet *f = a->priv.f;
     const fleet_times *t = &f->o.times;
-    const uint32_t heard =
-        (int32_t)(a->priv.heard_ms - f->priv.since_ms) > 0 ? a->priv.heard_ms : f->priv.since_ms;
 
     if (!a->priv.status_known) {
         return is_over(f->priv.since_ms, t->none, now_ms);
@@ -485,7 +483,7 @@ static bool is_free(const fleet_account *a, uint32_t now_ms)
     if (is_word(a, "handover") && strcmp(a->priv.to, f->o.node) != 0) {
         return is_over(a->priv.status_ms, t->taken_up, now_ms);
     }
-    return !is_word(a, "online") || is_over(heard, t->silent, now_ms);
+    return !is_word(a, "online") || is_over(a->priv.heard_ms, t->silent, now_ms);
 }
 
 static void stand_by(fleet_account *a)
@@ -1074,7 +1072,14 @@ static void take_ledger(fleet_account *a, const mqtt_message *m, uint32_t now_ms
 
 /* ---- beats (F3) ---- */
 
-static fleet_node *node_named(fleet *f, avito_str name)
+static bool is_alive(const fleet *f, const fleet_node *n, uint32_t now_ms)
+{
+    return n->name[0] != '\0' && n->alive && !is_over(n->heard_ms, f->o.times.silent, now_ms);
+}
+
+/* A new one takes a free place, or else that of one that is silent: where each start brings a new name, beats of the dead
+ * stay with the broker. */
+static fleet_node *node_named(fleet *f, avito_str name, uint32_t now_ms)
 {
     fleet_node *free_one = NULL;
 
@@ -1082,7 +1087,10 @@ static fleet_node *node_named(fleet *f, avito_str name)
         if (n->name[0] != '\0' && avito_str_equal(name, n->name)) {
             return n;
         }
-        free_one = free_one == NULL && n->name[0] == '\0' ? n : free_one;
+        if ((free_one == NULL && !is_alive(f, n, now_ms)) ||
+            (n->name[0] == '\0' && free_one->name[0] != '\0')) {
+            free_one = n;
+        }
     }
     if (free_one != NULL && name.len > 0 && name.len <= FLEET_NAME_MAX) {
         memset(free_one, 0, sizeof *free_one);
@@ -1153,8 +1161,8 @@ static void take_beat(fleet *f, avito_str name, const mqtt_message *m, uint32_t 
 {
     fleet_node *n = strlen(f->o.node) == name.len && memcmp(name.ptr, f->o.node, name.len) == 0
                         ? NULL
-                        : node_named(f, name);
-    const size_t size = AVITO_JSON_TOKENS_SIZE(m->payload.len / 4 + 8);
+                        : node_named(f, name, now_ms);
+    const size_t size = AVITO_JSON_TOKENS_SIZE(m->payload.len / 2 + 8);
     void *tokens;
     avito_json json;
 
@@ -1409,11 +1417,6 @@ static void step_node(fleet *f, uint32_t now_ms)
 }
 
 /* ---- hand-over (F8) ---- */
-
-static bool is_alive(const fleet *f, const fleet_node *n, uint32_t now_ms)
-{
-    return n->name[0] != '\0' && n->alive && !is_over(n->heard_ms, f->o.times.silent, now_ms);
-}
 
 /* The node with the least load that can serve it; NULL: there is none. */
 static fleet_node *least_loaded(fleet *f, const fleet_account *a, uint32_t now_ms)
@@ -1771,13 +1774,13 @@ static void keep_pending(fleet_account *a, const char *lines, size_t len, bool w
     }
 }
 
-/* Events come between steps, so it may have begun after the last one. */
+/* Events come between steps, so it may have begun after the last one: that is no long time, though it looks so. */
 static bool is_denied_for_long(const fleet_account *a)
 {
     const fleet *f = a->priv.f;
-    const int32_t ms = (int32_t)(f->priv.stepped_ms - a->priv.ledger.denied_ms);
+    const uint32_t ms = f->priv.stepped_ms - a->priv.ledger.denied_ms;
 
-    return a->priv.ledger.denied && ms >= (int32_t)f->o.times.denied;
+    return a->priv.ledger.denied && ms >= f->o.times.denied && ms < UINT32_MAX - f->o.times.denied;
 }
 
 /* The broker's ledger stays without it. What is said now, we keep for a hint. */
