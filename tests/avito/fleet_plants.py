@@ -2,6 +2,7 @@
 must notice each; the simulated worlds of fleet_sim.c must notice some by chance ("random" on the command
 line); and those of fleet_join_sim.c ("joined") some, and bugs in what stands around it. Other words choose
 plants by a part of their name."""
+import os
 import sys
 
 from gateway_plants import CORE as GATEWAY, link, noticed, plant, tell
@@ -22,6 +23,8 @@ PLANTS = [
     ("F2 early commands are dropped", "    return a->state == FLEET_CLAIMING ? FLEET_KEEP\n", "    return a->state == FLEET_CLAIMING ? FLEET_TAKEN\n"),
     ("F8 who leaves takes commands", "                                      : FLEET_TAKEN;", "                                      : FLEET_PASS;"),
     ("F2 a claim may last for ever", "    if (is_over(a->priv.from_ms, a->priv.f->o.times.claim, now_ms)) {", "    if (false) {"),
+    ("F2 state that is too large is none", "        cannot_read(a, now_ms);\n    }\n    return FLEET_TAKEN;", "    }\n    return FLEET_TAKEN;"),
+    ("F2 state that finds no memory is none", "    } else if (a->priv.state == NULL) {", "    } else if (false) {"),
     ("F2 the probe is not looked at", "a->priv.probe_reason == MQTT_REASON_NOBODY_LISTENS;", "a->priv.probe_reason != 1;"),
     ("F2 a short session is not said", "if (e->session_expiry_s < EXPIRY_LEAST_S) {", "if (false) {"),
     ("F2 a broker without retained messages is taken", "if (objection != NULL && (e->no_retain || e->no_qos1)) {", "if (false) {"),
@@ -126,6 +129,7 @@ def chosen(words):
 
 
 def main():
+    os.environ.setdefault("ASAN_OPTIONS", "allocator_may_return_null=1")  # fleet_test asks for too much
     test, rows = chosen(sys.argv[1:])
     good = True
     for what, name, old, new in rows:

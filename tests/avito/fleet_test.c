@@ -288,6 +288,36 @@ static void test_the_session_travels(void **state)
     assert_int_not_equal(account_at(0, 0)->session, 77);
 }
 
+/* What cannot be read is not what is not there (G8). */
+static void test_state_that_cannot_be_read_ends_the_claim(void **state)
+{
+    static const char *const topics[] = {"avito/shop0/fleet/ledger", "avito/shop0/fleet/inbox"};
+    mqtt_event e;
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        fleet_account *a = account_at(0, 0);
+
+        world_begin(1, 1, 1);
+        world.swallow_acks = true; /* so that the claim does not end */
+        for (int ms = 0; ms < 8000 && a->state != FLEET_CLAIMING; ms += 10) {
+            world_run(10);
+        }
+        world_run(20);
+        memset(&e, 0, sizeof e);
+        e.kind = i < 2 ? MQTT_LARGE : MQTT_MESSAGE;
+        e.message.topic = (avito_str){topics[i > 0], strlen(topics[i > 0])};
+        e.message.payload = (avito_str){i < 2 ? NULL : "", i < 2 ? 70000 : PTRDIFF_MAX};
+        e.message.retain = true;
+        assert_int_equal(a->state, FLEET_CLAIMING);
+        assert_true(fleet_reads(a, e.message.topic));
+        assert_int_equal(fleet_account_event(a, &e, world.now_ms), FLEET_TAKEN);
+        assert_int_equal(a->state, FLEET_WAITING);
+        assert_non_null(strstr(world.nodes[0].said, "no memory"));
+        world_end();
+    }
+}
+
 /* ---- F3 ---- */
 
 static void test_online_without_beats_is_offline(void **state)
@@ -1125,6 +1155,7 @@ int main(void)
         cmocka_unit_test_teardown(test_a_claim_takes_ten_seconds_at_most, tear_down),
         cmocka_unit_test_teardown(test_what_the_broker_cannot_do_is_said, tear_down),
         cmocka_unit_test_teardown(test_the_session_travels, tear_down),
+        cmocka_unit_test_teardown(test_state_that_cannot_be_read_ends_the_claim, tear_down),
         cmocka_unit_test_teardown(test_online_without_beats_is_offline, tear_down),
         cmocka_unit_test_teardown(test_beats_keep_an_account, tear_down),
         cmocka_unit_test_teardown(test_beats_keep_an_account_for_months, tear_down),

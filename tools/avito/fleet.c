@@ -725,7 +725,17 @@ static void claim_connected(fleet_account *a, const mqtt_event *e, uint32_t now_
     }
 }
 
-static void claim_read(fleet_account *a, avito_str kind, const mqtt_message *m)
+/* What cannot be read is not what is not there: our own file would count then, and the ledger's session would end. */
+static void cannot_read(fleet_account *a, uint32_t now_ms)
+{
+    give_up(a,
+            say(TEXT("no memory for what the broker keeps of the account: another may serve it",
+                     "не хватает памяти для состояния у брокера: пусть учётную запись обслужит "
+                     "другой")),
+            a->priv.f->o.times.denied, now_ms);
+}
+
+static void claim_read(fleet_account *a, avito_str kind, const mqtt_message *m, uint32_t now_ms)
 {
     if (!m->retain) { /* a former holder's, still on its way to the session */
         return;
@@ -744,6 +754,8 @@ static void claim_read(fleet_account *a, avito_str kind, const mqtt_message *m)
     a->priv.slot = avito_str_equal(mqtt_property(m, "slot"), "1");
     if (a->priv.has_inbox) {
         memcpy(a->priv.state, m->payload.ptr, m->payload.len);
+    } else if (a->priv.state == NULL) {
+        cannot_read(a, now_ms);
     }
 }
 
@@ -946,7 +958,7 @@ static bool take_own_message(fleet_account *a, const mqtt_message *m, uint32_t n
         }
     } else if (avito_str_equal(part, "inbox") || avito_str_equal(part, "ledger")) {
         if (a->state == FLEET_CLAIMING && a->priv.step == STEP_READ) {
-            claim_read(a, part, m);
+            claim_read(a, part, m, now_ms);
         }
     } else if (avito_str_equal(m->payload, a->priv.key)) {
         a->priv.marked = true;
@@ -971,6 +983,23 @@ static enum fleet_verdict command_for(const fleet_account *a)
                                       : FLEET_TAKEN;
 }
 
+bool fleet_reads(const fleet_account *a, avito_str topic)
+{
+    return fleet_part(a, topic).ptr != NULL;
+}
+
+/* Too large for us: of a command, the gateway says so. */
+static enum fleet_verdict take_large(fleet_account *a, const mqtt_message *m, uint32_t now_ms)
+{
+    if (!fleet_reads(a, m->topic)) {
+        return command_for(a);
+    }
+    if (m->retain && a->state == FLEET_CLAIMING && a->priv.step == STEP_READ) {
+        cannot_read(a, now_ms);
+    }
+    return FLEET_TAKEN;
+}
+
 enum fleet_verdict fleet_account_event(fleet_account *a, const mqtt_event *e, uint32_t now_ms)
 {
     switch (e->kind) {
@@ -986,8 +1015,8 @@ enum fleet_verdict fleet_account_event(fleet_account *a, const mqtt_event *e, ui
             return take_puback(a, e, now_ms) ? FLEET_TAKEN : others(a);
         case MQTT_MESSAGE:
             return take_own_message(a, &e->message, now_ms) ? FLEET_TAKEN : command_for(a);
-        case MQTT_LARGE: /* too large for us: the gateway says so */
-            return command_for(a);
+        case MQTT_LARGE:
+            return take_large(a, &e->message, now_ms);
         default:
             return others(a);
     }

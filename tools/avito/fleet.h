@@ -214,6 +214,9 @@ void fleet_free(fleet *f);
 void fleet_node_event(fleet *f, const mqtt_event *e, uint32_t now_ms);
 void fleet_node_lost(fleet *f);
 enum fleet_verdict fleet_account_event(fleet_account *a, const mqtt_event *e, uint32_t now_ms);
+
+/* A topic of the fleet itself: its messages get memory before all pictures. */
+bool fleet_reads(const fleet_account *a, avito_str topic);
 void fleet_account_lost(fleet_account *a, uint32_t now_ms);
 
 /* Call it after events, and when it is due. */

@@ -533,7 +533,8 @@ static void step_seat(struct seat *s)
         if (e.kind == MQTT_NOTHING) {
             break;
         }
-        if (e.kind == MQTT_LARGE && has_room(s->f, e.needed) &&
+        if (e.kind == MQTT_LARGE &&
+            (fleet_reads(&s->at.core, e.message.topic) || has_room(s->f, e.needed)) &&
             broker_make_room(&s->broker, e.needed)) {
             continue;
         }
