@@ -200,6 +200,8 @@ static void test_publish_refuses(void **state)
 static void test_no_room_is_later(void **state)
 {
     static char large[200];
+    const mqtt_filter filter = {large, 0, 0, false};
+    uint16_t id = 0;
     mqtt_publication p;
     const void *data;
 
@@ -207,10 +209,16 @@ static void test_no_room_is_later(void **state)
     connect_client();
     memset(&p, 0, sizeof p);
     p.topic = "a";
+    memset(large, 'a', sizeof large - 1);
     p.payload.ptr = large;
     p.payload.len = sizeof large;
     assert_int_equal(mqtt_publish(&client, &p, NULL), MQTT_OK);
     assert_int_equal(mqtt_publish(&client, &p, NULL), MQTT_AGAIN);
+    p.qos = 1;
+    assert_int_equal(mqtt_publish(&client, &p, &id), MQTT_AGAIN);
+    assert_int_equal(mqtt_subscribe(&client, &filter, 1, &id), MQTT_AGAIN);
+    assert_int_equal(id, 0); /* nothing waits under a number */
+    p.qos = 0;
     assert_int_equal(mqtt_output(&client, &data), 207);
     mqtt_sent(&client, 170, 0);
     assert_int_equal(mqtt_publish(&client, &p, NULL), MQTT_OK);

@@ -447,6 +447,7 @@ int mqtt_publish(mqtt *c, const mqtt_publication *what, uint16_t *packet_id)
 {
     struct publish_arguments a;
     unsigned first;
+    int rc;
 
     if (!mqtt_is_connected(c) || !is_publication(what) || (what->qos > 0 && c->priv.no_qos1) ||
         (what->retain && c->priv.no_retain)) {
@@ -462,10 +463,11 @@ int mqtt_publish(mqtt *c, const mqtt_publication *what, uint16_t *packet_id)
         return MQTT_AGAIN;
     }
     a.id = unused_id(c);
-    if (packet_id != NULL) {
+    rc = write_awaited(c, first, publish_body, &a, a.id, PUBACK);
+    if (rc == MQTT_OK && packet_id != NULL) {
         *packet_id = a.id;
     }
-    return write_awaited(c, first, publish_body, &a, a.id, PUBACK);
+    return rc;
 }
 
 int mqtt_acknowledge(mqtt *c, uint16_t packet_id, uint8_t reason)
@@ -504,6 +506,7 @@ static int write_filters(mqtt *c, unsigned type, const mqtt_filter *filters, siz
                          uint16_t *packet_id)
 {
     struct filter_arguments a;
+    int rc;
 
     if (!mqtt_is_connected(c) || filters == NULL || count == 0) {
         return MQTT_ERR_ARGUMENT;
@@ -519,11 +522,12 @@ static int write_filters(mqtt *c, unsigned type, const mqtt_filter *filters, siz
     a.count = count;
     a.id = unused_id(c);
     a.options = type == SUBSCRIBE;
-    if (packet_id != NULL) {
+    rc = write_awaited(c, type << 4 | 0x02, filter_body, &a, a.id,
+                       type == SUBSCRIBE ? SUBACK : UNSUBACK);
+    if (rc == MQTT_OK && packet_id != NULL) {
         *packet_id = a.id;
     }
-    return write_awaited(c, type << 4 | 0x02, filter_body, &a, a.id,
-                         type == SUBSCRIBE ? SUBACK : UNSUBACK);
+    return rc;
 }
 
 int mqtt_subscribe(mqtt *c, const mqtt_filter *filters, size_t count, uint16_t *packet_id)

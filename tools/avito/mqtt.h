@@ -181,7 +181,7 @@ int mqtt_tick(mqtt *client, uint32_t now_ms);
 uint32_t mqtt_deadline_ms(const mqtt *client, uint32_t now_ms);
 
 /* OK; AGAIN; SIZE; ARGUMENT (not connected, wildcards in a topic, text that is not UTF-8, QoS 2).
- * With QoS 1, *packet_id is the one that the PUBACK will have. */
+ * With QoS 1 and OK, *packet_id becomes the one that the PUBACK will have. */
 int mqtt_publish(mqtt *client, const mqtt_publication *what, uint16_t *packet_id);
 
 /* Likewise; but never AGAIN for the message that mqtt_next() gave last: it gives no other before the PUBACK of
