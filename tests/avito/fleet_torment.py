@@ -115,9 +115,11 @@ class World:
         self.done = []  # (when, what the tormentor did)
         self.heard, self.results, self.acts, self.times = {}, {}, {}, {}
         self.status, self.online, self.begun, self.keys = {}, {}, {}, set()
-        self.waiting = {}  # account: (what happened, when)
+        self.waiting, self.idle = {}, {}  # account: (what happened, when), until it is served again, until its holder has acted
+        self.acted = {}
         self.consumer = Client(broker.port, "consumer", ["avito/+/messages/#"], self.hear)
-        self.watcher = Client(broker.port, "watcher", ["avito/+/results/#", "avito/+/status", "avito/+/fleet/ledger"], self.see)
+        watched = [f"avito/+/{what}" for what in ("results/#", "status", "state", "fleet/ledger")]
+        self.watcher = Client(broker.port, "watcher", watched, self.see)
         self.commander = Client(broker.port, "commander", [], lambda *_: None)
         for client in (self.consumer, self.watcher, self.commander):
             client.start()
@@ -136,6 +138,9 @@ class World:
                 self.keys.add(pairs.get("key"))
                 self.online.setdefault(account, []).append((time.time(), int(pairs.get("epoch", 0)), pairs.get("node")))
                 self.served_again(account)
+        elif what == "state" and not retained and account in self.idle and json.loads(payload)["working"]:
+            happened = self.idle.pop(account)
+            self.acted.setdefault(happened[0], []).append(time.time() - happened[1])
         elif what == "fleet/ledger" and not retained:
             for line in payload.splitlines()[1:]:
                 if '"state":"begun"' in line:
@@ -145,10 +150,11 @@ class World:
             self.results.setdefault(result["id"], []).append(result)
 
     def served_again(self, account):
-        """A holder polls at once after it has said that it is online."""
+        """A holder asks the service at once after it has said that it is online; then its state says that it works."""
         happened = self.waiting.pop(account, None)
         if happened:
             self.times.setdefault(happened[0], []).append(time.time() - happened[1])
+            self.idle[account] = happened
 
     # ---- commands ----
 
@@ -354,8 +360,9 @@ def judge(world):
     theirs = {"kill -9": "1.5, 2.5", "SIGTERM": "1.8", "SIGSTOP": "4.7, 5.1", "silent line": "4.3, 6.5", "line cut": "0.6",
               "broker and holder": "10, 20"}
     for what, seconds in sorted(world.times.items()):
-        print(f"# served again after {what}: median {statistics.median(seconds):.1f} s, worst {max(seconds):.1f} s, of {len(seconds)}"
-              + (f" (prototype: {theirs[what]})" if what in theirs else ""))
+        acted = world.acted.get(what, [0])
+        print(f"# served again after {what}: median {statistics.median(seconds):.1f} s, worst {max(seconds):.1f} s, of {len(seconds)}; "
+              f"next act {statistics.median(acted):.1f} s, {max(acted):.1f} s" + (f" (prototype: {theirs[what]})" if what in theirs else ""))
 
 
 def run(seconds, seed, stack):
@@ -389,8 +396,8 @@ def run(seconds, seed, stack):
         service.door("fault", {"clear": True})
     wait_for(lambda: not world.open_commands() and not world.lost(), SETTLE, 1)
     judge(world)
-    print(f"{len(world.commands)} commands and {len(world.written)} messages in {seconds} s with seed {seed}: "
-          f"{'nothing lost or doubled' if not failures else 'see above'}")
+    check(f"{len(world.commands)} commands and {len(world.written)} messages in {seconds} s: nothing lost, doubled or wrong",
+          not failures, "see above")
     if failures:
         for node in nodes:
             print(f"# {node.node}: " + node.said.replace("\n", "\n#   ")[-1500:])
