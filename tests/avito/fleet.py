@@ -14,6 +14,7 @@ import urllib.request
 sys.path[:0] = ["tests/check", "tests/avito"]
 import gateway as parts  # noqa: E402
 from brokers import Subscriber  # noqa: E402
+from mqtt_client import Client  # noqa: E402
 from processes import free_port, wait_for  # noqa: E402
 from simulated import CERTS, Simulator  # noqa: E402
 from telling import check  # noqa: E402
@@ -296,6 +297,45 @@ def unreadable():
                       (status, node.said))
 
 
+def full_ledgers():
+    """The largest ledger goes by a hint to a holder that knows nothing, and is read even when pictures that wait take all the
+    memory: its session goes on, so a command without an id is not done again."""
+    lines = [{"id": f"{i:03}-" + "x" * 60, "state": "cannot_tell", "act": "send", "target": "chat", "begun": int(time.time()) - 600 + i,
+              "hash": "0123456789abcdef", "reason": "не найдено, " * 20} for i in range(256)]
+    lines[255].update(id="done-before", state="sent", message_id="m1", reason="")
+    ledgers = []
+    with Broker(*SETTINGS) as broker, Simulator("--chats", "1") as service, Subscriber(broker, *LISTENS) as sub:
+        watcher = Client(broker.port, "watcher", ["avito/shop/fleet/ledger"], lambda _, payload, __, pairs: ledgers.append((payload, pairs)))
+        watcher.start()
+        chat = service.door("store")["messages"][0]["chat_id"]
+        with Node(broker, {"shop": service}, "a", gateway=["picture_max = 1"]) as first, Node(broker, {"shop": service}, "b") as second:
+            first.may_fail = second.may_fail = True
+            second.stop()
+            check("the first serves it", wait_for(lambda: "shop" in first.served(), 40), first.said)
+            path = f"{second.home}/state/avito/shop"
+            os.makedirs(path, exist_ok=True)
+            with open(f"{path}/ledger.jsonl", "w", encoding="utf-8") as file:
+                file.write("".join(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n" for line in lines))
+            second.start()
+            check("a hint brings the ledger of another", wait_for(lambda: ledgers and "done-before" in ledgers[-1][0], 20),
+                  (first.said, second.said))
+            broker.publish(f"avito/shop/send/{chat}", json.dumps({"id": "done-before", "text": "уже сделано"}))
+            got = wait_for(lambda: sub.of("avito/shop/results/done-before"), 20)
+            check("what another did is not done again", got and json.loads(got[-1]).get("repeat") and
+                  "уже сделано" not in service.texts(chat), got)
+            session = ledgers[-1][1].get("session")
+            second.stop(signal.SIGKILL)
+            first.stop(signal.SIGKILL)
+            for _ in range(3):
+                broker.publish(f"avito/shop/image/{chat}", b"\xff\xd8\xff" + bytes(1000000))
+            count = len(ledgers)
+            first.start()
+            check("pictures wait: it is served again", wait_for(lambda: len(ledgers) > count, 40), first.said)
+            check("... and the ledger was read", ledgers[-1][1].get("session") == session and "done-before" in ledgers[-1][0],
+                  (session, ledgers[-1][1]))
+        watcher.over = True
+
+
 def refused():
     with Broker(*SETTINGS) as broker, Simulator("--chats", "1") as service:
         for fleet, more, said in ((["name = shops"], [], "at least 16 bytes"), (["secret = tooshort"], [], "at least 16 bytes"),
@@ -309,7 +349,7 @@ def refused():
                 check(f"refused: {said}", status == 2 and said in node.said, (status, node.said))
 
 
-SCENES = [killed, over_tls, handed_over, stopped, broker_restarts, begun, bells, shared, refused, unreadable]
+SCENES = [killed, over_tls, handed_over, stopped, broker_restarts, begun, bells, shared, full_ledgers, refused, unreadable]
 
 
 if __name__ == "__main__":

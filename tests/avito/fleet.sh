@@ -3,7 +3,7 @@
 set -u
 scenes=tests/avito/fleet.py work=build/fleet_scenes
 . tests/avito/tell.sh
-tell shares shared refused unreadable over_tls &
+tell shares shared full_ledgers refused unreadable over_tls &
 tell losses killed handed_over stopped broker_restarts begun bells
 wait
 # With another broker, which keeps all in memory.

@@ -43,6 +43,8 @@ PLANTS = [
     ("F5 a claim is not said", "        if (!stored && is_listed(claims, a->name)) {", "        if (false) {"),
     ("F5 timers go on over a gap", "        f->priv.fresh = false;\n        f->priv.looking = true;\n        begin_timers(f, now_ms);\n", ""),
     ("F6 no hints", "(count > 0 || epoch < a->priv.seen_epoch)", "(count > 1000)"),
+    ("F6 a hint that finds no room is forgotten", "    a->priv.hint_owed = rc != MQTT_OK;\n", "    a->priv.hint_owed = false;\n"),
+    ("F6 a hint soon after another is forgotten", "        a->priv.hint_owed = true;\n", ""),
     ("F6 no union", "    const bool is_new = lines.len > 0 && ledger_merge(&a->priv.known, lines.ptr, lines.len) > 0;",
      "    const bool is_new = lines.len > 0 && a->priv.f == NULL;"),
     ("F6 a holder does not hear hints of what it notes", "    if (is_served(a)) {\n        h->learn", "    if (is_served(a) && is_new) {\n        h->learn"),

@@ -662,6 +662,58 @@ static void test_hints_bring_back_what_the_broker_forgot(void **state)
     }
 }
 
+/* Two nodes: one holds the account and has noted c1. Then the broker goes back to a ledger without it. Returns the holder. */
+static size_t forget_a_note(void)
+{
+    size_t holder;
+
+    world_begin(2, 1, 1);
+    world_run(20000);
+    holder = (size_t)world_holder(0);
+    assert_int_equal(append(account_at(holder, 0), begun_line), AVITO_AGAIN);
+    world_run(100);
+    assert_int_equal(append(account_at(holder, 0), begun_line), AVITO_OK);
+    world_run(6000);
+    return holder;
+}
+
+static bool broker_knows_c1(void)
+{
+    const struct world_event *e = world_stored("avito/shop0/fleet/ledger");
+    char text[1024];
+
+    snprintf(text, sizeof text, "%.*s", (int)e->len, e->payload);
+    return strstr(text, "\"c1\"") != NULL;
+}
+
+/* A broker that went back shows it of all accounts at once, so there may be no room for their hints. */
+static void test_a_hint_that_finds_no_room_comes_later(void **state)
+{
+    (void)state;
+    (void)forget_a_note();
+    world.no_room_for_hints = true;
+    say_ledger("", "1");
+    world_run(500);
+    assert_false(broker_knows_c1());
+    world.no_room_for_hints = false;
+    world_run(500);
+    assert_true(broker_knows_c1());
+}
+
+static void test_a_hint_soon_after_another_comes_later(void **state)
+{
+    (void)state;
+    (void)forget_a_note();
+    say_ledger("", "1");
+    world_run(500);
+    assert_true(broker_knows_c1());
+    say_ledger("", "1");
+    world_run(1000);
+    assert_false(broker_knows_c1());
+    world_run(5000);
+    assert_true(broker_knows_c1());
+}
+
 static void test_a_holder_takes_hints(void **state)
 {
     (void)state;
@@ -1172,6 +1224,8 @@ int main(void)
         cmocka_unit_test_teardown(test_the_union_is_published, tear_down),
         cmocka_unit_test_teardown(test_the_further_state_wins, tear_down),
         cmocka_unit_test_teardown(test_hints_bring_back_what_the_broker_forgot, tear_down),
+        cmocka_unit_test_teardown(test_a_hint_that_finds_no_room_comes_later, tear_down),
+        cmocka_unit_test_teardown(test_a_hint_soon_after_another_comes_later, tear_down),
         cmocka_unit_test_teardown(test_a_holder_takes_hints, tear_down),
         cmocka_unit_test_teardown(test_a_holder_hears_hints_of_what_it_is_noting, tear_down),
         cmocka_unit_test_teardown(test_a_claim_takes_hints_until_its_end, tear_down),

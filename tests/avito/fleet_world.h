@@ -66,8 +66,9 @@ struct world_node {
 static struct {
     uint32_t now_ms;
     bool up, swallow_marks, swallow_acks, no_probe, no_retain, forgets_sessions, saves_nothing,
-        swallow_status, no_node_lines, denies_ledger, slow_files, full_files;
-    uint32_t expiry_s;
+        swallow_status, no_node_lines, denies_ledger, slow_files, full_files, busy,
+        no_room_for_hints;
+    uint32_t expiry_s, crowded; /* of 100 publications so many find no room at first */
     struct world_node nodes[WORLD_NODES];
     size_t count, accounts;
     struct world_event stored[WORLD_STORED];
@@ -256,6 +257,9 @@ static int world_hook_publish(void *ctx, fleet_account *a, const mqtt_publicatio
     if (!l->connected) {
         return MQTT_ERR_ARGUMENT;
     }
+    if (world.crowded > 0 && world_draw() % 100 < world.crowded) {
+        return MQTT_AGAIN;
+    }
     *packet_id = p->qos > 0 ? ++l->last_id : 0;
     if (a != NULL) {
         snprintf(what, sizeof what, "%s%.20s", p->retain ? "retain " : "publish ",
@@ -271,6 +275,9 @@ static int world_hook_publish(void *ctx, fleet_account *a, const mqtt_publicatio
     if (world.denies_ledger && strstr(p->topic, "/fleet/ledger") != NULL) {
         world_answer(l, MQTT_ACKNOWLEDGED, *packet_id, MQTT_REASON_NOT_AUTHORIZED);
         return MQTT_OK;
+    }
+    if (world.no_room_for_hints && strstr(p->topic, "/fleet/hint") != NULL) {
+        return MQTT_AGAIN;
     }
     heard = world_publish(p);
     if (p->qos > 0 && !(world.swallow_acks && a != NULL) &&

@@ -376,24 +376,45 @@ static bool learn(fleet_account *a, avito_str lines)
     return is_new;
 }
 
-/* Sends all nodes and the holder what the broker's ledger lacks. `lines`: the broker's. */
-static void hint(fleet_account *a, avito_str lines, uint32_t epoch, uint32_t now_ms)
+static bool may_hint(const fleet_account *a, uint32_t now_ms)
+{
+    return !a->priv.hinted || is_over(a->priv.hinted_ms, HINT_EVERY_MS, now_ms);
+}
+
+static void publish_hint(fleet_account *a, avito_str lines, uint32_t now_ms)
 {
     const fleet_hooks *h = &a->priv.f->o.hooks;
-    char topic[FLEET_TOPIC_MAX], number[12], *text = NULL;
+    char topic[FLEET_TOPIC_MAX], number[12];
     const mqtt_pair pair = {"epoch", number};
-    ledger theirs;
-    size_t len = 0, count;
-    FILE *out = open_memstream(&text, &len);
     mqtt_publication p;
     uint16_t packet;
+    int rc;
 
-    if (out == NULL || a->state >= FLEET_CLAIMING ||
-        (a->priv.hinted && !is_over(a->priv.hinted_ms, HINT_EVERY_MS, now_ms))) {
-        if (out != NULL) {
-            fclose(out);
-        }
-        free(text);
+    account_topic(a, "fleet/hint", topic);
+    snprintf(number, sizeof number, "%" PRIu32, a->priv.seen_epoch);
+    memset(&p, 0, sizeof p);
+    p.topic = topic;
+    p.payload = lines;
+    p.qos = 1;
+    p.pairs = &pair;
+    p.pairs_count = 1;
+    rc = h->publish(h->ctx, NULL, &p, &packet);
+    a->priv.hint_owed = rc != MQTT_OK;
+    a->priv.hinted = rc != MQTT_AGAIN;
+    a->priv.hinted_ms = now_ms;
+}
+
+/* Sends all nodes and the holder what the broker's ledger lacks. `lines`: the broker's. What cannot be sent now is owed:
+ * a broker that went back shows it of all accounts at once. */
+static void hint(fleet_account *a, avito_str lines, uint32_t epoch, uint32_t now_ms)
+{
+    char *text = NULL;
+    ledger theirs;
+    size_t len = 0, count;
+    FILE *out = a->state < FLEET_CLAIMING ? open_memstream(&text, &len) : NULL;
+
+    a->priv.hint_owed = false;
+    if (out == NULL) {
         return;
     }
     memset(&theirs, 0, sizeof theirs);
@@ -402,16 +423,10 @@ static void hint(fleet_account *a, avito_str lines, uint32_t epoch, uint32_t now
     count = ledger_difference(&a->priv.known, &theirs, out);
     ledger_close(&theirs);
     if (fclose(out) == 0 && (count > 0 || epoch < a->priv.seen_epoch)) {
-        account_topic(a, "fleet/hint", topic);
-        snprintf(number, sizeof number, "%" PRIu32, a->priv.seen_epoch);
-        memset(&p, 0, sizeof p);
-        p.topic = topic;
-        p.payload = (avito_str){text, len};
-        p.qos = 1;
-        p.pairs = &pair;
-        p.pairs_count = 1;
-        a->priv.hinted = h->publish(h->ctx, NULL, &p, &packet) == MQTT_OK;
-        a->priv.hinted_ms = now_ms;
+        a->priv.hint_owed = true;
+        if (may_hint(a, now_ms)) {
+            publish_hint(a, (avito_str){text, len}, now_ms);
+        }
     }
     free(text);
 }
@@ -706,6 +721,22 @@ static const char *broker_objection(const mqtt_event *e)
     return NULL;
 }
 
+/* F2 step 4: the marker, then the probe, each as soon as there is room. */
+static void ask_broker(fleet_account *a, uint32_t now_ms)
+{
+    int rc = MQTT_OK;
+
+    if (a->priv.marker == 0 && !a->priv.marker_answered) {
+        rc = publish_key(a, "fleet/mark", &a->priv.marker);
+    }
+    if (rc == MQTT_OK && a->priv.probe == 0 && !a->priv.probe_answered) {
+        rc = publish_key(a, "fleet/probe", &a->priv.probe);
+    }
+    if (rc < 0) {
+        give_up(a, NULL, a->priv.f->o.times.denied, now_ms);
+    }
+}
+
 static void claim_connected(fleet_account *a, const mqtt_event *e, uint32_t now_ms)
 {
     const char *objection = broker_objection(e);
@@ -719,10 +750,11 @@ static void claim_connected(fleet_account *a, const mqtt_event *e, uint32_t now_
     }
     a->priv.session_present = e->session_present;
     a->priv.step = STEP_READ;
-    if (subscribe_claim(a) != MQTT_OK || publish_key(a, "fleet/mark", &a->priv.marker) != MQTT_OK ||
-        publish_key(a, "fleet/probe", &a->priv.probe) != MQTT_OK) {
+    if (subscribe_claim(a) != MQTT_OK) {
         give_up(a, NULL, a->priv.f->o.times.denied, now_ms);
+        return;
     }
+    ask_broker(a, now_ms);
 }
 
 /* What cannot be read is not what is not there: our own file would count then, and the ledger's session would end. */
@@ -829,6 +861,8 @@ static void step_claim(fleet_account *a, uint32_t now_ms)
     }
     if (a->priv.step == STEP_READ && has_read(a, now_ms)) {
         claim_ledger(a, now_ms);
+    } else if (a->priv.step == STEP_READ) {
+        ask_broker(a, now_ms);
     } else if (a->priv.step == STEP_LEDGER && is_stored(&a->priv.ledger, a->priv.ledger.version)) {
         if (publish_status(a, "online", NULL, &a->priv.online) == MQTT_OK) {
             a->priv.step = STEP_ONLINE;
@@ -1348,7 +1382,7 @@ static void node_connected(fleet *f)
         f->priv.nodes[i].alive = false;
     }
     for (fleet_account *a = f->priv.accounts; a != NULL; a = a->priv.next) {
-        a->priv.hinted = a->priv.broker_has_ledger = false;
+        a->priv.hinted = a->priv.hint_owed = a->priv.broker_has_ledger = false;
     }
 }
 
@@ -1597,7 +1631,8 @@ static void step_account(fleet_account *a, uint32_t now_ms)
     }
 }
 
-/* The broker has no ledger of an account that we know: it forgot, or it is another broker. */
+/* The broker has no ledger of an account that we know: it forgot, or it is another broker. And hints that are owed, each
+ * with the whole ledger. */
 static void hint_the_rest(fleet *f, uint32_t now_ms)
 {
     const avito_str nothing = {NULL, 0};
@@ -1606,8 +1641,13 @@ static void hint_the_rest(fleet *f, uint32_t now_ms)
         return;
     }
     for (fleet_account *a = f->priv.accounts; a != NULL; a = a->priv.next) {
-        if (!a->priv.broker_has_ledger && !a->priv.hinted) {
+        const bool is_missing = !a->priv.broker_has_ledger && !a->priv.hinted;
+
+        if ((is_missing || a->priv.hint_owed) && may_hint(a, now_ms)) {
             hint(a, nothing, 0, now_ms);
+            if (a->priv.hint_owed) { /* there is no room */
+                return;
+            }
         }
     }
 }

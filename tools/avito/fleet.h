@@ -152,7 +152,7 @@ typedef struct fleet_account {
         ledger known; /* union of all that was seen */
         bool broker_has_ledger, known_dirty, epoch_dirty;
         uint32_t kept_ms, hinted_ms;
-        bool hinted;
+        bool hinted, hint_owed;
         /* waiting, looking, claiming */
         uint32_t from_ms, wait_ms, look_mark;
         bool was_active, ours; /* ours: we lost our own connection, so no holder has to go first */

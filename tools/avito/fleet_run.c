@@ -340,6 +340,7 @@ static int open_node(fleet_run *f)
     as.clean = true;
     as.window = MQTT_WINDOW;
     as.picture_max = NODE_PACKET;
+    as.out_cap = ACCOUNT_OUT; /* a hint may be a whole ledger */
     as.keep_alive_s = (uint16_t)scaled(f, 15);
     as.ping_ms = scaled(f, 5000);
     as.pong_ms = scaled(f, 10000);
