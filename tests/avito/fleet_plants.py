@@ -72,6 +72,8 @@ PLANTS = [
     ("F6 a message is accepted without its PUBACK", "const bool waits = accepting || !a->priv.broker_has_inbox;", "const bool waits = false;"),
     ("F8 a hand-over waits as others do", "        wait_for(a, 0, now_ms);\n", ""),
     ("F8 a hand-over to another is not respected", "        return is_over(a->priv.status_ms, t->taken_up, now_ms);", "        return true;"),
+    ("F8 a status names another heir", "    copy_text(a->priv.to, sizeof a->priv.to, mqtt_property(m, \"to\"));\n",
+     "    copy_text(a->priv.to, sizeof a->priv.to, mqtt_property(m, \"to\"));\n    copy_text(a->priv.heir, sizeof a->priv.heir, mqtt_property(m, \"to\"));\n"),
     ("F8 who leaves does not name another", 'fleet_hand_over(a, n != NULL ? n->name : "");', 'fleet_hand_over(a, "");'),
     ("F8 loads stay unequal", "        fleet_hand_over(give, to->name);\n", ""),
     ("F8 loads differ by one", "load >= n->load + 2 &&", "load >= n->load + 1 &&"),

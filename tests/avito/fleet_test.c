@@ -1072,6 +1072,30 @@ static void test_a_hand_over_is_taken_up_at_once(void **state)
     assert_non_null(strstr(world.log, "end shop0"));
 }
 
+/* Its own "online" comes back from the broker while it ends what it does. */
+static void test_a_hand_over_keeps_its_heir(void **state)
+{
+    fleet_account *a;
+    int holder;
+    char to[8];
+
+    (void)state;
+    world_begin(3, 1, 1);
+    world_run(20000);
+    holder = world_holder(0);
+    a = account_at((size_t)holder, 0);
+    snprintf(to, sizeof to, "n%d", (holder + 1) % 3);
+    world.busy = true;
+    fleet_hand_over(a, to);
+    world_run(100);
+    say_status("online", world.nodes[holder].name, a->priv.key, "1");
+    world_run(100);
+    world.busy = false;
+    world_run(300);
+    assert_int_equal(world_holder(0), (holder + 1) % 3);
+    assert_non_null(strstr(world.log, "retain handover"));
+}
+
 /* Commands that come meanwhile are not acknowledged, so that the next holder gets them. */
 static void test_who_leaves_takes_no_command(void **state)
 {
@@ -1243,6 +1267,7 @@ int main(void)
         cmocka_unit_test_teardown(test_what_another_began_stays_begun, tear_down),
         cmocka_unit_test_teardown(test_numbers_of_a_claim_are_free_again, tear_down),
         cmocka_unit_test_teardown(test_a_hand_over_is_taken_up_at_once, tear_down),
+        cmocka_unit_test_teardown(test_a_hand_over_keeps_its_heir, tear_down),
         cmocka_unit_test_teardown(test_who_leaves_takes_no_command, tear_down),
         cmocka_unit_test_teardown(test_a_hand_over_to_a_dead_node_is_taken_up_later, tear_down),
         cmocka_unit_test_teardown(test_who_leaves_hands_all_over, tear_down),

@@ -425,7 +425,7 @@ static bool world_hook_rest(void *ctx, fleet_account *a)
 {
     (void)ctx;
     (void)a;
-    return true;
+    return !world.busy;
 }
 
 static void world_hook_learn(void *ctx, fleet_account *a, const char *lines, size_t len)

@@ -1502,7 +1502,7 @@ void fleet_hand_over(fleet_account *a, const char *to)
     if (a->state == FLEET_ACTIVE) {
         a->state = FLEET_LEAVING;
         a->priv.stopped = false;
-        snprintf(a->priv.to, sizeof a->priv.to, "%s", to);
+        snprintf(a->priv.heir, sizeof a->priv.heir, "%s", to);
     }
 }
 
@@ -1518,7 +1518,7 @@ static void step_leaving(fleet_account *a, uint32_t now_ms)
         h->end(h->ctx, a);
         stand_by(a);
     } else if (rests && all_is_stored(a) && a->priv.bye == 0) {
-        (void)publish_status(a, a->priv.to[0] != '\0' ? "handover" : "offline", a->priv.to,
+        (void)publish_status(a, a->priv.heir[0] != '\0' ? "handover" : "offline", a->priv.heir,
                              &a->priv.bye);
     }
 }

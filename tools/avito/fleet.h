@@ -146,7 +146,8 @@ typedef struct fleet_account {
         /* what this node sees of it */
         bool status_known;
         char word[12], node[FLEET_NAME_MAX + 1], holder_key[FLEET_KEY_SIZE], to[FLEET_NAME_MAX + 1];
-        uint32_t status_ms, heard_ms; /* when the status came; the last sign of its holder */
+        char heir[FLEET_NAME_MAX + 1]; /* to whom this node hands it over; "": to nobody */
+        uint32_t status_ms, heard_ms;  /* when the status came; the last sign of its holder */
         uint32_t seen_epoch;
         uint64_t can; /* nodes that serve it: bits */
         ledger known; /* union of all that was seen */
