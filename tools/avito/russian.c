@@ -111,6 +111,7 @@ const char *error_in_russian(int result)
 const char *error_in_english(int result)
 {
     return result == AVITO_ERR_OPTION_TIME ? "the clock shows a time before 2020"
+           : result == AVITO_ERR_BUSY      ? "another program has it; wait for that one, or end it"
            : result == AVITO_ERR_HOOK ? "the state cannot be stored or read; check disk and rights"
            : result == AVITO_ERR_REFRESH_TOKEN
                ? "access was withdrawn, or the key to this account is gone or used"

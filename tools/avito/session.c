@@ -158,16 +158,19 @@ static void print_clock(void)
             text);
 }
 
-/* The file in question, the process that holds it, or the server's words. */
+/* The file in question, the process that holds it, or the server's words about this result. */
 static const char *detail_of(session *s, int result)
 {
+    const avito_error *e;
+
     if (!s->is_open) {
         return "";
     }
-    return result == AVITO_ERR_FILE || result == AVITO_ERR_HOOK || result == AVITO_ERR_BUSY
-               ? problem_text(avito_store_problem(&s->avito.store))
-           : result <= -400 ? avito_last_error(&s->avito.client)->text
-                            : "";
+    if (result == AVITO_ERR_FILE || result == AVITO_ERR_HOOK || result == AVITO_ERR_BUSY) {
+        return problem_text(avito_store_problem(&s->avito.store));
+    }
+    e = avito_last_error(&s->avito.client);
+    return result <= -400 && e->code == result ? e->text : "";
 }
 
 static void print_error(session *s, int result)
