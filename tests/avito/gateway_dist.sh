@@ -18,6 +18,10 @@ mkdir -p build/dist_check
 sed "s|/usr/local/bin/avito|$PWD/build/avito|; /^Documentation/d" $dist/avito-gateway.service \
     >build/dist_check/avito-gateway.service
 check "systemd-analyze verify" systemd-analyze verify build/dist_check/avito-gateway.service
+# systemd's copies of the files are as old as the process: a reload would read those.
+check "no reload of what systemd does not copy again" sh -c '
+    unit=$1
+    ! grep -q ^LoadCredential= "$unit" || ! grep -q ^ExecReload= "$unit"' - $dist/avito-gateway.service
 check "shellcheck: OpenWrt's init script" shellcheck -s sh -e SC3043 $dist/openwrt/files/avito.init # local: ash has it
 check "shellcheck: the add-on's run script" shellcheck $dist/homeassistant/run.sh
 check "shellcheck: make gateway" shellcheck examples/gateway/run.sh
