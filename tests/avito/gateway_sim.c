@@ -149,6 +149,7 @@ static bool listener_away;
 static double unheard_s[UNHEARD]; /* when a message was published that no subscriber heard */
 static size_t unheard;
 static bool says_held;
+static int says_unread;
 static bool quota; /* nothing retained is taken */
 static unsigned over_quota, statuses, states;
 
@@ -270,6 +271,7 @@ static uint8_t published(const char *topic, const char *payload)
     }
     if (strstr(topic, "/state") != NULL) {
         says_held = strstr(payload, "\"held\":true") != NULL;
+        (void)sscanf(payload, "{\"unread\":%d", &says_unread);
     }
     if (strstr(topic, "/messages/") == NULL) {
         return 0;
@@ -1332,6 +1334,26 @@ static void few_requests(uint32_t rate)
     slow_send_ms = 0;
 }
 
+/* What is read in the app brings no message, and a command none either: the state follows all the same. */
+static void read_elsewhere(void)
+{
+    begin_world(2);
+    calm = true;
+    run_for(10);
+    (void)sim_buyer_writes(service, chat, "buyer 0");
+    run_for(130);
+    expect(says_unread == 1, "a chat is unread");
+    (void)sim_app_reads(service, chat);
+    run_for(320);
+    expect(says_unread == 0, "it was read in the app");
+    (void)sim_buyer_writes(service, chat, "buyer 1");
+    run_for(130);
+    expect(says_unread == 1, "it is unread again");
+    put_aside(1, "read", "", "");
+    run_for(70);
+    expect(says_unread == 0, "it was read by a command");
+}
+
 /* Three of one id come at once, and only one PUBACK finds room. */
 static void no_room_for_a_puback(void)
 {
@@ -1393,6 +1415,8 @@ int main(int argc, char **argv)
         end_world();
     }
     flood_and_refusal();
+    end_world();
+    read_elsewhere();
     end_world();
     nobody_listens();
     end_world();

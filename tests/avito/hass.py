@@ -24,6 +24,8 @@ def component_problems(name, c):
     kind = c.get("platform")
     if kind not in FIELDS:
         return [f"{name}: platform {kind}"]
+    if len(c) == 1:  # it is removed
+        return []
     found = [f"{name}: {key} is not documented" for key in c.keys() - FIELDS[kind]]
     found += [f"{name}: {key} is missing" for key in (REQUIRED[kind] | {"unique_id"}) - c.keys()]
     if "device_class" in c and c["device_class"] not in CLASSES.get(kind, set()):
@@ -42,7 +44,7 @@ def problems(config):
     found += [f"origin: {key}" for key in config["origin"].keys() - ORIGIN]
     if not config["device"].get("identifiers") or not config["origin"].get("name"):
         found.append("device.identifiers and origin.name are required")
-    ids = [c.get("unique_id") for c in config["components"].values()]
+    ids = [c.get("unique_id") for c in config["components"].values() if len(c) > 1]
     if len(ids) != len(set(ids)):
         found.append("unique_id is not unique")
     for name, c in config["components"].items():

@@ -12,7 +12,14 @@
 enum { GATEWAY_SUBSCRIBE = 1, GATEWAY_MARKER = 2, GATEWAY_STATUS = 4 }; /* .due of the gateway */
 
 /* .due of an account */
-enum { DUE_SUBSCRIBE = 1, DUE_STATUS = 2, DUE_STATE = 4, DUE_DISCOVERY = 8, DUE_UNSUBSCRIBE = 16 };
+enum {
+    DUE_SUBSCRIBE = 1,
+    DUE_STATUS = 2,
+    DUE_STATE = 4,
+    DUE_DISCOVERY = 8,
+    DUE_UNSUBSCRIBE = 16,
+    DUE_REMOVAL = 32 /* once, before the discovery without them */
+};
 
 #define DUE_LEAVING (DUE_UNSUBSCRIBE | DUE_STATUS | DUE_DISCOVERY) /* of an account that goes */
 
@@ -20,8 +27,10 @@ enum { PHASE_BEGIN, PHASE_ASKING, PHASE_PAUSE, PHASE_RUN }; /* who is it? */
 
 enum { MESSAGE_NONE, MESSAGE_NAMING, MESSAGE_PUBLISHED, MESSAGE_HELD, MESSAGE_ACCEPTING };
 
-#define STATE_EVERY_MS   5000u
-#define UNREAD_EVERY_MS  60000u
+#define STATE_EVERY_MS  5000u
+#define UNREAD_EVERY_MS 60000u
+#define UNREAD_AGAIN_MS                                                                            \
+    300000u /* while there are any: they may be read elsewhere, which brings no message */
 #define WEBHOOK_EVERY_MS 86400000u
 #define PAUSE_MAX_MS     60000u
 #define SAVE_AGAIN_MS    5000u
@@ -304,11 +313,48 @@ static int publish_state(gateway_account *a, uint32_t now_ms)
     return rc;
 }
 
-static void write_discovery(const gateway_account *a, FILE *out)
+static void write_entities(const gateway_account *a, const char *const *removed, FILE *out)
 {
     const gateway_options *o = &a->priv.g->o;
 
-    hass_write(out, a->o.name, o->claimed != NULL ? NULL : o->name, a->o.notify);
+    hass_write(out, a->o.name, o->claimed != NULL ? NULL : o->name, a->o.notify, removed);
+}
+
+static void write_discovery(const gateway_account *a, FILE *out)
+{
+    write_entities(a, NULL, out);
+}
+
+static void write_removal(const gateway_account *a, FILE *out)
+{
+    write_entities(a, a->o.notify_before, out);
+}
+
+static void discovery_topic(const gateway_account *a, char out[GATEWAY_TOPIC_MAX])
+{
+    snprintf(out, GATEWAY_TOPIC_MAX, "%s/device/" HASS_ID "/config", a->priv.g->o.discovery,
+             a->o.name);
+}
+
+/* What Home Assistant was told once and is not told any more stays there: it has to be removed. */
+static int publish_removal(gateway_account *a)
+{
+    char topic[GATEWAY_TOPIC_MAX];
+    uint64_t said = 0;
+
+    if (a->priv.g->o.discovery == NULL) {
+        return MQTT_OK;
+    }
+    discovery_topic(a, topic);
+    return publish_written(a, topic, write_removal, DUE_REMOVAL, &said);
+}
+
+static void removal_over(gateway_account *a)
+{
+    a->priv.removing = false;
+    if (a->o.removed != NULL) {
+        a->o.removed(a->o.ctx);
+    }
 }
 
 static int publish_discovery(gateway_account *a, bool there)
@@ -319,8 +365,7 @@ static int publish_discovery(gateway_account *a, bool there)
     if (a->priv.g->o.discovery == NULL) {
         return MQTT_OK;
     }
-    snprintf(topic, sizeof topic, "%s/device/" HASS_ID "/config", a->priv.g->o.discovery,
-             a->o.name);
+    discovery_topic(a, topic);
     return there ? publish_written(a, topic, write_discovery, DUE_DISCOVERY, &said)
                  : publish_retained(a, topic, text_of(""), DUE_DISCOVERY);
 }
@@ -406,7 +451,7 @@ static void flush_account(gateway_account *a, uint32_t now_ms)
     unsigned *due = &a->priv.due;
     const unsigned again = a->priv.leaving ? 0 : take_again(&a->priv.again, now_ms);
 
-    *due |= again;
+    *due |= again | (again & DUE_REMOVAL ? DUE_DISCOVERY : 0);
     a->priv.said_state = again & DUE_STATE ? 0 : a->priv.said_state;
     if (!mqtt_is_connected(g->o.broker) || g->priv.closing) {
         return;
@@ -422,6 +467,9 @@ static void flush_account(gateway_account *a, uint32_t now_ms)
         return;
     }
     if ((*due & DUE_STATUS) && !settle(due, DUE_STATUS, publish_status(a, a->user_id != 0))) {
+        return;
+    }
+    if ((*due & DUE_REMOVAL) && !settle(due, DUE_REMOVAL, publish_removal(a))) {
         return;
     }
     if ((*due & DUE_DISCOVERY) && !settle(due, DUE_DISCOVERY, publish_discovery(a, true))) {
@@ -725,6 +773,15 @@ static void tell_events(gateway_account *a)
     }
 }
 
+/* What the service said last of the tariff stands in the state. */
+static void note_tariff(gateway_account *a)
+{
+    const bool unpaid = avito_account_unpaid(a->o.reader->account);
+
+    a->priv.due |= unpaid != a->priv.unpaid ? DUE_STATE : 0;
+    a->priv.unpaid = unpaid;
+}
+
 /* No call is under way, not even one that pauses before its next try. */
 static bool is_between_rounds(const gateway_account *a)
 {
@@ -834,6 +891,12 @@ static void step_opening(gateway_account *a, uint32_t now_ms)
 
 /* ---- what the gateway asks for itself ---- */
 
+/* How long after the last time unread chats are counted again; UINT32_MAX: never. */
+static uint32_t unread_after_ms(const gateway_account *a)
+{
+    return a->priv.unread_due ? UNREAD_EVERY_MS : a->priv.unread > 0 ? UNREAD_AGAIN_MS : UINT32_MAX;
+}
+
 static void ask_for_itself(gateway_account *a, uint32_t now_ms)
 {
     const bool ready = a->priv.g->priv.ready;
@@ -842,7 +905,7 @@ static void ask_for_itself(gateway_account *a, uint32_t now_ms)
         a->priv.aged_ms = now_ms;
         ledger_age(&a->ledger, a->priv.g->o.unix_time(a->priv.g->o.ctx));
     }
-    if (ready && a->priv.unread_due && is_over(a->priv.unread_ms, UNREAD_EVERY_MS, now_ms)) {
+    if (ready && is_over(a->priv.unread_ms, unread_after_ms(a), now_ms)) {
         a->priv.unread_due = false;
         a->priv.unread_ms = now_ms;
         gateway_job_own(a, ORDER_UNREAD, "");
@@ -871,6 +934,11 @@ void gateway_unread(gateway_account *a, int count)
 {
     a->priv.due |= a->priv.unread != count ? DUE_STATE : 0;
     a->priv.unread = count;
+}
+
+void gateway_chat_read(gateway_account *a)
+{
+    a->priv.unread_due = true;
 }
 
 void gateway_changed(gateway_account *a)
@@ -909,8 +977,8 @@ static void connected(gateway *g, bool session_present)
         g->priv.can_tell = g->o.can_tell;
     }
     for (gateway_account *a = g->priv.accounts; a != NULL; a = a->priv.next) {
-        a->priv.due =
-            (g->o.claimed != NULL ? 0 : DUE_SUBSCRIBE | DUE_STATUS) | DUE_STATE | DUE_DISCOVERY;
+        a->priv.due = (g->o.claimed != NULL ? 0 : DUE_SUBSCRIBE | DUE_STATUS) | DUE_STATE |
+                      DUE_DISCOVERY | (a->priv.removing ? DUE_REMOVAL : 0);
         a->priv.said_state = 0;
         a->priv.again.due = 0;
     }
@@ -958,6 +1026,9 @@ static void flight_over(gateway *g, const mqtt_event *e, uint32_t now_ms)
             gateway_job_answered(what.account, what.job, e->reason, now_ms);
             break;
         default:
+            if (what.due == DUE_REMOVAL && what.account != NULL && e->reason < 0x80) {
+                removal_over(what.account);
+            }
             publication_over(what.account != NULL ? &what.account->priv.again : &g->priv.again,
                              what.due, e->reason >= 0x80, now_ms);
             break;
@@ -1092,6 +1163,7 @@ void gateway_account_step(gateway_account *a, uint32_t now_ms)
     if (naming && a->priv.message == MESSAGE_NONE && !a->priv.leaving) {
         step_messages(a, now_ms);
     }
+    note_tariff(a);
     flush_account(a, now_ms);
 }
 
@@ -1196,8 +1268,8 @@ static uint32_t running_deadline(const gateway_account *a, uint32_t now_ms)
         ms = avito_inbox_deadline_ms(&a->inbox);
         ms = ms > pause_ms ? ms : pause_ms;
     }
-    if (a->priv.unread_due && a->priv.g->priv.ready) {
-        ms = sooner(ms, left(a->priv.unread_ms, UNREAD_EVERY_MS, now_ms));
+    if (unread_after_ms(a) < UINT32_MAX && a->priv.g->priv.ready) {
+        ms = sooner(ms, left(a->priv.unread_ms, unread_after_ms(a), now_ms));
     }
     if (a->o.webhook_url != NULL) {
         ms = sooner(ms, left(a->priv.webhook_ms, WEBHOOK_EVERY_MS, now_ms));
@@ -1266,7 +1338,9 @@ int gateway_add(gateway *g, gateway_account *a, const gateway_account_options *o
     }
     g->priv.last = a;
     g->priv.count++;
-    a->priv.due = DUE_SUBSCRIBE | DUE_STATUS | DUE_STATE | DUE_DISCOVERY;
+    a->priv.removing = options->notify_before != NULL && options->notify_before[0] != NULL;
+    a->priv.due = DUE_SUBSCRIBE | DUE_STATUS | DUE_STATE | DUE_DISCOVERY |
+                  (a->priv.removing ? DUE_REMOVAL : 0);
     return AVITO_OK;
 }
 

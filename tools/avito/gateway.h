@@ -85,7 +85,10 @@ typedef struct gateway_account_options {
     int (*load_refusals)(void *ctx, uint64_t hashes[GATEWAY_REFUSALS]);
     int (*save_refusals)(void *ctx, const uint64_t hashes[GATEWAY_REFUSALS]);
     const char *const *notify; /* chats that get a notify entity, NULL after the last; or NULL */
-    const char *webhook_url;   /* subscribed, and checked each day; NULL: none */
+    /* Likewise: chats that had one before, and lose it. removed(), optional: the broker has that. */
+    const char *const *notify_before;
+    void (*removed)(void *ctx);
+    const char *webhook_url; /* subscribed, and checked each day; NULL: none */
     bool names; /* a message says who wrote it and about what: one request for each other chat */
 } gateway_account_options;
 
@@ -139,7 +142,8 @@ typedef struct gateway_account {
         int64_t error_at;
         uint8_t phase, message;
         bool poll_waits; /* for the command in progress */
-        bool waits_for_lane, stirred, told, failing, held, unread_due, leaving;
+        bool waits_for_lane, stirred, told, failing, held, unread_due, leaving, unpaid;
+        bool removing; /* .notify_before is still to be told */
         struct gateway_voice voice;
         struct gateway_again again;
         char error[GATEWAY_REASON_MAX];

@@ -109,6 +109,23 @@ static void put_tariff(const struct device *d)
     json_close(d->out, '}');
 }
 
+static void notify_id(const char *chat, char id[64])
+{
+    snprintf(id, 64, "notify_%016llx",
+             (unsigned long long)ledger_hash(LEDGER_HASH, chat, strlen(chat)));
+}
+
+/* A component with nothing but its platform is removed. */
+static void put_no_notify(const struct device *d, const char *chat)
+{
+    char id[64];
+
+    notify_id(chat, id);
+    json_open(d->out, id, '{');
+    json_word(d->out, "platform", "notify");
+    json_close(d->out, '}');
+}
+
 /* Each command has an id of its own, so that none is done twice. */
 static void put_notify(const struct device *d, const char *chat)
 {
@@ -117,8 +134,7 @@ static void put_notify(const struct device *d, const char *chat)
     if (!order_escape(chat, topic, sizeof topic)) {
         return;
     }
-    snprintf(id, sizeof id, "notify_%016llx",
-             (unsigned long long)ledger_hash(LEDGER_HASH, chat, strlen(chat)));
+    notify_id(chat, id);
     json_open(d->out, id, '{');
     json_word(d->out, "platform", "notify");
     put(d, "unique_id", "avito_%s_%s", d->account, id);
@@ -133,7 +149,8 @@ static void put_notify(const struct device *d, const char *chat)
     json_close(d->out, '}');
 }
 
-void hass_write(FILE *out, const char *account, const char *gateway, const char *const *notify)
+void hass_write(FILE *out, const char *account, const char *gateway, const char *const *notify,
+                const char *const *removed)
 {
     const struct device d = {out, account, gateway};
 
@@ -158,6 +175,9 @@ void hass_write(FILE *out, const char *account, const char *gateway, const char 
     put_tariff(&d);
     for (; notify != NULL && *notify != NULL; notify++) {
         put_notify(&d, *notify);
+    }
+    for (; removed != NULL && *removed != NULL; removed++) {
+        put_no_notify(&d, *removed);
     }
     json_close(out, '}');
     json_close(out, '}');

@@ -365,6 +365,7 @@ static void note_refusal(gateway_account *a, struct gateway_job *j, int rc)
 
         all[1 + all[0]++ % (GATEWAY_REFUSALS - 1)] = ledger_hash(LEDGER_HASH, j->id, strlen(j->id));
         a->priv.refused++;
+        gateway_changed(a);
         a->priv.refusals_changed = a->o.save_refusals != NULL;
     }
 }
@@ -929,6 +930,9 @@ static void call_over(gateway_account *a, struct gateway_job *j, int rc, uint32_
             subscriptions_read(a, j);
             break;
         default:
+            if (j->o->act == ORDER_READ) {
+                gateway_chat_read(a);
+            }
             settle(j, LEDGER_DONE, "");
             break;
     }

@@ -54,6 +54,7 @@ void gateway_account_warns(gateway_account *a, const char *text);
 void gateway_own_failed(gateway_account *a, enum order_act act, const char *text, uint32_t now_ms);
 void gateway_describe(const avito_client *client, int result, char *out, size_t cap);
 void gateway_unread(gateway_account *a, int count);
+void gateway_chat_read(gateway_account *a);                     /* by a command: there are fewer */
 void gateway_named(gateway_account *a, const avito_chat *chat); /* NULL: it is not known */
 void gateway_changed(gateway_account *a);
 void gateway_stir(gateway_account *a); /* it may be due at another time */
