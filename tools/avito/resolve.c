@@ -15,6 +15,7 @@
 
 #define NAMES    8
 #define FRESH_MS 60000u
+#define AGAIN_MS 2000u /* a name that was not found: the network may only just come up */
 
 static struct name {
     char host[256]; /* "": free */
@@ -162,7 +163,7 @@ int resolve_name(void *ctx, const char *host, avito_tcp_address *out, size_t cap
     (void)ctx;
     resolve_take();
     n = name_of(host, now_ms);
-    if (now_ms - n->at_ms >= FRESH_MS) {
+    if (now_ms - n->at_ms >= (n->count > 0 ? FRESH_MS : AGAIN_MS)) {
         if (asked == NULL) {
             ask(n);
             resolve_take();
