@@ -38,7 +38,7 @@ class Gateway:
         self.port = port or broker.port
         self.process = None
         self.said = ""
-        self.language = "C.UTF-8"
+        self.language, self.broker_host = "C.UTF-8", "localhost"
         self.program, self.environment = PROGRAM, {}
 
     def __enter__(self):
@@ -56,7 +56,7 @@ class Gateway:
                            "client_secret = client-secret-for-tests-0123456789abcdef\n"
                            f"host = localhost\nport = {service.ports['tls']}\nca_file = {os.path.abspath(CERTS)}/roots.pem\n")
                 file.write("".join(line + "\n" for line in self.more or ["poll = 1"]))
-            file.write("\n".join(["[mqtt]", "host = localhost", f"port = {self.port}", *self.mqtt, ""]))
+            file.write("\n".join(["[mqtt]", f"host = {self.broker_host}", f"port = {self.port}", *self.mqtt, ""]))
             if self.gateway:
                 file.write("\n".join(["[gateway]", *self.gateway, ""]))
         os.chmod(path, 0o600)
@@ -387,7 +387,108 @@ def flood():
               (count, outcomes))
         check("the others say why", all("too many" in x["reason"] for x in r.results() if x["outcome"] == "not_sent"),
               {x["reason"] for x in r.results() if "reason" in x})
-        print(f"# sent {count}, refused {1000 - count}, in {time.time() - began:.1f} s")
+        stats = r.service.door("stats")
+        check("the account's rate is kept", stats["limited"] == 0 and stats["max_per_minute"] <= 600, stats)
+        print(f"# sent {count}, refused {1000 - count}, in {time.time() - began:.1f} s; {stats['max_per_minute']} requests a minute at most")
+
+
+def bounded():
+    """What hostile or careless clients send takes no more memory than the page for operators says."""
+    with Rig(saves=False) as r:
+        r.gateway.stop()
+        r.gateway.program = "build/avito"  # the sanitizers' memory says nothing
+        r.gateway.start()
+        check("... is online again", r.gateway.is_online(r.sub), r.gateway.said)
+        time.sleep(1.5)
+        before = kilobytes(r.gateway.process.pid)
+        picture = b"\xff\xd8\xff\xe0" + os.urandom(5_000_000)
+        for i in range(6):
+            r.send("image", r.chat, picture, "-D", "publish", "user-property", "id", f"pic{i}")
+        for size in (12_000_000, 30_000_000):
+            r.send("image", r.chat, b"\xff\xd8\xff" + bytes(size), "-D", "publish", "user-property", "id", f"big{size}")
+        r.send("send", r.chat, "x" * 1_000_000)
+        lines = "".join(f'{{"id":"q{i}","text":"{"ж" * 900}"}}\n' for i in range(1000)).encode()
+        subprocess.run(["mosquitto_pub", "-p", str(r.broker.port), "-V", "5", "-q", "0", "-l", "-t", f"avito/shop/send/{r.chat}"],
+                       input=lines, check=True, timeout=60)
+        check("each of what is large has a result", wait_for(lambda: {f"pic{i}" for i in range(6)} | {"big12000000", "big30000000"} <=
+                                                             {x["id"] for x in r.results()}, 60), [x["id"] for x in r.results()][:20])
+        r.send("send", r.chat, '{"id":"after","text":"после"}')
+        check("... and what comes afterwards", (r.result("after", 60) or {}).get("outcome") == "sent", r.gateway.said)
+        peak = kilobytes(r.gateway.process.pid)
+        check("... within three times picture_max", peak < before + 18 * 1024, (before, peak))
+        print(f"# {before} KB before, {peak} KB at most")
+
+
+def unpaid():
+    """The tariff lacks the API: the service puts a placeholder in the place of each text."""
+    with Rig() as r:
+        tariff = lambda: json.loads(r.sub.of("avito/shop/state")[-1])["tariff"]
+        check("the tariff is paid", tariff() == "ok")
+        chats = {m["chat_id"] for m in r.service.door("store")["messages"]}
+        r.service.door("option", {"tariff": 1})
+        for chat in chats:  # one buyer alone may have copied the sentence
+            r.service.door("message", {"chat_id": chat, "text": "не видно"})
+        check("the tariff is missing: state says so", wait_for(lambda: tariff() == "missing", 30), r.sub.of("avito/shop/state")[-1])
+        check("... and the message what it is", wait_for(lambda: [m for m in r.messages() if m["avito"]["class"] == "placeholder"], 20), r.messages())
+        r.service.door("option", {"tariff": 0})
+        r.write("видно")
+        check("it is paid: state says so", wait_for(lambda: tariff() == "ok", 30), r.sub.of("avito/shop/state")[-1])
+        check("... and texts come", wait_for(lambda: "видно" in r.texts(), 20), r.messages())
+
+
+def page_blocks():
+    """What the page for operators gives to mosquitto: its configuration, its rules."""
+    with open("examples/gateway/README.md", encoding="utf-8") as file:
+        blocks = re.findall(r"```\n# /etc/mosquitto/([\w./]+)\n(.*?)```", file.read(), re.S)
+    return dict(blocks)
+
+
+def access_rules():
+    """mosquitto as the page for operators configures it; then rules that deny the gateway its messages."""
+    with contextlib.ExitStack() as stack:
+        service = stack.enter_context(Simulator("--chats", "1"))
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        blocks = page_blocks()
+        check("the page has both files", {"conf.d/avito.conf", "acl"} <= blocks.keys(), blocks.keys())
+        os.chmod(folder, 0o755)
+
+        def rules(text):
+            with open(f"{folder}/acl", "w", encoding="ascii") as file:
+                file.write(text)
+            os.chmod(f"{folder}/acl", 0o644)
+        rules(blocks["acl"])
+        for i, user in enumerate(("avito", "homeassistant")):
+            subprocess.run(["mosquitto_passwd", "-b", *(["-c"] if i == 0 else []), f"{folder}/passwords", user, "secret"], check=True)
+        os.chmod(f"{folder}/passwords", 0o644)
+        lines = [line.replace("/etc/mosquitto", folder) for line in blocks["conf.d/avito.conf"].splitlines()
+                 if not line.startswith(("persistence", "autosave", "max_queued"))]  # the test's own say the same
+        broker = stack.enter_context(Broker(*lines, "allow_anonymous false"))
+        as_ha = ("-u", "homeassistant", "-P", "secret")
+        sub = stack.enter_context(Subscriber(broker, *LISTENS, options=as_ha))
+        gateway = stack.enter_context(Gateway(broker, {"shop": service}, mqtt=["user = avito", "password = secret"]))
+        chat = service.door("store")["messages"][0]["chat_id"]
+        heard = lambda: [json.loads(p) for _, p in sub.under("avito/shop/messages/")]
+        texts = lambda: [m["content"]["text"] for m in heard() if m["avito"]["class"] == "buyer"]
+        check("with the page's rules it is online", gateway.is_online(sub), gateway.said)
+        check("... and in Home Assistant", wait_for(lambda: sub.of("homeassistant/device/avito_shop/config")))
+        time.sleep(1.5)
+        service.door("message", {"chat_id": chat, "text": "раз"})
+        check("... a message comes", wait_for(lambda: texts() == ["раз"]), gateway.said)
+        broker.publish(f"avito/shop/send/{chat}", '{"id":"ha","text":"от HA"}', *as_ha)
+        check("... a command is done", wait_for(lambda: '"sent"' in str(sub.of("avito/shop/results/ha"))), gateway.said)
+        broker.publish(f"avito/shop/messages/{chat}", '{"avito":{"class":"buyer"},"content":{"text":"чужое"}}', *as_ha)
+        broker.publish("homeassistant/status", "online", *as_ha)
+        check("... and nobody else publishes messages", wait_for(lambda: len(sub.of("homeassistant/device/avito_shop/config")) > 1, 10) and texts() == ["раз"], texts())
+        rules(blocks["acl"].replace("topic readwrite avito/#", "topic read avito/#\ntopic write avito/+/status\ntopic write avito/+/state\n"
+                                    "topic write avito/gateway/#\ntopic write avito/+/results/+", 1))
+        broker.process.send_signal(signal.SIGHUP)
+        time.sleep(0.5)
+        service.door("message", {"chat_id": chat, "text": "запрещено"})
+        check("what the broker denies is said", wait_for(lambda: "access rules" in gateway.said), gateway.said)
+        check("... also in state", wait_for(lambda: "access rules" in str(sub.of("avito/shop/state")[-1:])), sub.of("avito/shop/state"))
+        rules(blocks["acl"])
+        broker.process.send_signal(signal.SIGHUP)
+        check("... and is not lost", wait_for(lambda: texts() == ["раз", "запрещено"], 60), (texts(), gateway.said))
 
 
 def at_once():
@@ -640,6 +741,46 @@ def reload_with_commands():
         check("... and was done once", all(r.times_sent(f"waits {i}") == 1 for i in range(3)))
 
 
+def reload_with_errors():
+    """A configuration with an error is not taken: what was in force stays so, also what an earlier reload brought."""
+    with Rig() as r, Simulator("--chats", "1") as other:
+        chat = other.door("store")["messages"][0]["chat_id"]
+        r.gateway.accounts["second"] = other
+        r.gateway.configure()
+        r.gateway.process.send_signal(signal.SIGHUP)
+        check("an account more", r.gateway.is_online(r.sub, "second"), r.gateway.said)
+        good = (r.gateway.mqtt, r.gateway.gateway, r.gateway.more)
+        for mqtt, own, more, said in (([], [], ["poll = 1h"], "poll: a number"), ([], [], ["poll = 1", "client_secret_file = /none", "rate = 0"], "rate: a number"),
+                                      ([], ["window = abc"], [], "window: a number"), (["tls = yes", "ca_file = /none.pem"], [], [], "no trust anchors"),
+                                      (["tls = maybe"], [], [], "yes or no"), ([], ["listen = 127.0.0.1:1"], [], "belong together")):
+            r.gateway.mqtt, r.gateway.gateway, r.gateway.more = mqtt or good[0], own or good[1], more or good[2]
+            r.gateway.said, before = "", len(r.sub.of("avito/shop/status"))
+            r.gateway.configure()
+            r.gateway.process.send_signal(signal.SIGHUP)
+            check(f"{(mqtt + own + more)[-1]}: it says why, and does not take it",
+                  wait_for(lambda s=said: s in r.gateway.said and "not taken" in r.gateway.said), r.gateway.said)
+            if more:
+                time.sleep(1)
+                check("... an account with an error stays as it was", len(r.sub.of("avito/shop/status")) == before, r.sub.of("avito/shop/status"))
+        r.gateway.mqtt, r.gateway.gateway, r.gateway.more = good
+        check("it is still there", r.gateway.process.poll() is None)
+        check("... and online", wait_for(lambda: r.sub.of("avito/gateway/main/status")[-1:] == ["online"]), r.gateway.said)
+        for name, service in (("shop", r.service), ("second", other)):
+            to = r.chat if service is r.service else chat
+            r.broker.publish(f"avito/{name}/send/{to}", '{"id":"still","text":"как прежде"}')
+            check(f"... {name} does what it is told", wait_for(lambda n=name: r.sub.of(f"avito/{n}/results/still")), r.gateway.said)
+        secret = f"{r.gateway.home}/password"
+        for password in ("first", "second"):
+            with open(secret, "w", encoding="ascii") as file:
+                file.write(password + "\n")
+            r.gateway.mqtt = ["user = shop", f"password_file = {secret}"]
+            r.gateway.configure()
+            count = len(r.sub.of("avito/gateway/main/status"))
+            r.gateway.process.send_signal(signal.SIGHUP)
+            check("a password file that is new, or has another password, is read",
+                  wait_for(lambda n=count: r.sub.of("avito/gateway/main/status")[n:] == ["offline", "online"]), r.gateway.said)
+
+
 def home_assistant():
     with Rig(more=["poll = 1", "notify = u2i-x~1 u2i-y"]) as r:
         first = wait_for(lambda: r.sub.of("homeassistant/device/avito_shop/config"))
@@ -659,6 +800,26 @@ def home_assistant():
               [c.get("command_topic") for c in config["components"].values()], first[-1])
         r.write("я" * 1000)
         check("the last text is cut by the template", wait_for(r.texts) and "[:255]" in config["components"]["last_text"]["value_template"])
+
+        def configs_after(*lines):
+            """What Home Assistant hears when the gateway is started with other lines."""
+            r.gateway.stop()
+            count = len(r.sub.of("homeassistant/device/avito_shop/config"))
+            r.gateway.more = ["poll = 1", *lines]
+            r.gateway.configure()
+            r.gateway.start()
+            wait_for(lambda: r.sub.of("avito/gateway/main/status")[-1:] == ["online"])
+            time.sleep(2)
+            return [json.loads(x) for x in r.sub.of("homeassistant/device/avito_shop/config")[count:]]
+        gone = next(n for n, c in config["components"].items() if c.get("command_topic") == "avito/shop/send/u2i-x~1")
+        told = configs_after("notify = u2i-y")
+        check("a chat that is in notify no longer: its entity is removed, once", len(told) == 2 and told[0]["components"].get(gone) == {"platform": "notify"} and
+              gone not in told[1]["components"], told)
+        check("... as Home Assistant's manual says", not hass.problems(told[0]) and not hass.problems(told[1]))
+        told = configs_after("notify = u2i-y")
+        check("... and never again", len(told) == 1 and gone not in told[0]["components"], told)
+        told = configs_after()
+        check("the last one too", len(told) == 2 and [c for c in told[0]["components"].values() if c == {"platform": "notify"}], told)
 
 
 def quiet_disk():
@@ -984,6 +1145,85 @@ def day_without_broker():
         print(f"# {tries} tries to connect, {memory} KB before, {day} KB after the day, {kilobytes(gateway.process.pid)} KB at most")
 
 
+class Names:
+    """What the gateway's getaddrinfo() says, by files in a folder: slow-NAME: it takes ten seconds; none-NAME: it fails.
+    Every name is this machine."""
+    SOURCE = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **out)
+{
+    int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    char path[500];
+    void *found = dlsym(RTLD_NEXT, "getaddrinfo");
+    memcpy(&real, &found, sizeof real);
+    snprintf(path, sizeof path, "%s/slow-%s", getenv("NAMES_FOLDER"), name);
+    if (access(path, F_OK) == 0) sleep(10);
+    snprintf(path, sizeof path, "%s/none-%s", getenv("NAMES_FOLDER"), name);
+    if (access(path, F_OK) == 0) return EAI_AGAIN;
+    return real("127.0.0.1", service, hints, out);
+}
+"""
+
+    def __init__(self, folder):
+        self.folder = folder
+        library = f"{folder}/names.so"
+        subprocess.run(["gcc", "-shared", "-fPIC", "-x", "c", "-", "-o", library, "-ldl"], input=self.SOURCE, text=True, check=True)
+        self.environment = {"LD_PRELOAD": library, "NAMES_FOLDER": folder}
+
+    def be(self, word, name, on=True):
+        path = f"{self.folder}/{word}-{name}"
+        if on:
+            with open(path, "w", encoding="ascii"):
+                pass
+        else:
+            os.remove(path)
+
+
+def names():
+    """A router that starts before its network, and a name server that takes its time."""
+    with contextlib.ExitStack() as stack:
+        service = stack.enter_context(Simulator("--chats", "1"))
+        broker = stack.enter_context(Broker())
+        sub = stack.enter_context(Subscriber(broker, *LISTENS))
+        said = Names(stack.enter_context(tempfile.TemporaryDirectory()))
+        said.be("none", "broker.test")
+        said.be("none", "localhost")
+        gateway = Gateway(broker, {"shop": service})
+        gateway.program, gateway.environment, gateway.broker_host = "build/avito", said.environment, "broker.test"
+        stack.enter_context(gateway)
+        check("without a network it says so", wait_for(lambda: "name" in gateway.said.lower()), gateway.said)
+        time.sleep(4)
+        said.be("none", "broker.test", False)
+        said.be("none", "localhost", False)
+        came = time.time()
+        check("the network comes up", gateway.is_online(sub), gateway.said)
+        check("... and it is online before long", time.time() - came < 20, time.time() - came)
+        print(f"# after {time.time() - came:.1f} s")
+        chat = service.door("store")["messages"][0]["chat_id"]
+        said.be("slow", "localhost")
+        gateway.accounts["slow"] = types.SimpleNamespace(ports=service.ports)
+        gateway.more = ["poll = 1"]
+        gateway.configure()
+        with open(f"{gateway.home}/config/avito/config", "r+", encoding="utf-8") as file:
+            text = file.read().replace("[slow]", "[slow]\nhost = slow.test").split("[slow]")
+            file.seek(0)
+            file.write(text[0] + "[slow]" + text[1].replace("host = localhost\n", "", 1))
+            file.truncate()
+        said.be("slow", "slow.test")
+        gateway.process.send_signal(signal.SIGHUP)
+        check("an account whose name takes ten seconds", wait_for(lambda: "read again" in gateway.said), gateway.said)
+        time.sleep(1)
+        began = time.time()
+        broker.publish(f"avito/shop/send/{chat}", '{"id":"meanwhile","text":"тем временем"}')
+        check("... lets the others go on", wait_for(lambda: sub.of("avito/shop/results/meanwhile"), 20) and time.time() - began < 5, time.time() - began)
+
+
 def watchdog():
     """What systemd is told."""
     with Rig() as r, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
@@ -1047,8 +1287,8 @@ def shown():
           all(word in said for word in ("avito/shop/messages/", "avito/shop/send/u2i", '"outcome":"sent"', "main/status  offline")), said[-2000:])
 
 
-SCENES = [shown, messages, commands, bad_input, flood, at_once, many, broker_away, day_without_broker, in_russian, by_consent, nobody_listens, full_disk, unreadable, claimed_pictures, webhooks, reload, reload_with_commands, home_assistant,
-          quiet_disk, old_broker, mute_broker, wrong_configuration, closed_error, tls_and_passwords, pubacks, killed_in_a_send, slow_line, service_away, wrong_clock, watchdog, paho]
+SCENES = [shown, messages, commands, bad_input, flood, bounded, unpaid, access_rules, at_once, many, broker_away, day_without_broker, in_russian, by_consent, nobody_listens, full_disk, unreadable, claimed_pictures, webhooks, reload, reload_with_commands, reload_with_errors, home_assistant,
+          quiet_disk, old_broker, mute_broker, wrong_configuration, closed_error, tls_and_passwords, pubacks, killed_in_a_send, slow_line, service_away, wrong_clock, names, watchdog, paho]
 
 
 def tell(scenes):

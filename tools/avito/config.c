@@ -1,6 +1,7 @@
 /* config.c - reads the configuration by inih, and chooses an account. */
 #include "config.h"
 #include "command.h"
+#include "ledger.h"
 #include "russian.h"
 
 #include <ctype.h>
@@ -342,6 +343,28 @@ int config_load(config *c, const char *path)
     return read_file(c, c->path, false);
 }
 
+int config_copy(config *to, const config *from)
+{
+    *to = *from;
+    to->rows = NULL;
+    to->end = &to->rows;
+    for (const config_row *row = from->rows; row != NULL; row = row->next) {
+        if (!keep(to, row->section, row->key, row->value)) {
+            config_free(to);
+            return EXIT_LOCAL;
+        }
+    }
+    return EXIT_DONE;
+}
+
+void config_take(config *to, config *from)
+{
+    config_free(to);
+    *to = *from;
+    to->end = from->rows != NULL ? from->end : &to->rows;
+    from->rows = NULL;
+}
+
 void config_free(config *c)
 {
     while (c->rows != NULL) {
@@ -362,6 +385,28 @@ const char *config_value(const config *c, const char *section, const char *key)
         }
     }
     return NULL;
+}
+
+static bool names_a_file(const char *key)
+{
+    const size_t len = strlen(key);
+
+    return len > 5 && strcmp(key + len - 5, "_file") == 0;
+}
+
+uint64_t config_hash(uint64_t so_far, const config_row *row)
+{
+    struct stat file;
+
+    so_far = ledger_hash(so_far, row->key, strlen(row->key) + 1);
+    so_far = ledger_hash(so_far, row->value, strlen(row->value) + 1);
+    if (names_a_file(row->key) && stat(row->value, &file) == 0) {
+        const int64_t which[] = {(int64_t)file.st_ino, (int64_t)file.st_size,
+                                 (int64_t)file.st_mtim.tv_sec, (int64_t)file.st_mtim.tv_nsec};
+
+        so_far = ledger_hash(so_far, which, sizeof which);
+    }
+    return so_far;
 }
 
 int config_wrong(const char *section, const char *text)

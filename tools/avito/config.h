@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define CONFIG_NAME_MAX 32 /* characters of an account's name: letters, digits, - and _ */
 
@@ -41,8 +42,18 @@ typedef struct config {
 int config_load(config *c, const char *path);
 void config_free(config *c);
 
+/* EXIT_DONE, or EXIT_LOCAL: out of memory. Choosing an account adds to a configuration what `avito login` stored: who
+ * needs it once more as it was read copies it before. */
+int config_copy(config *to, const config *from);
+
+/* Frees what `to` holds and moves `from` there. */
+void config_take(config *to, config *from);
+
 /* The value of a key, or NULL. */
 const char *config_value(const config *c, const char *section, const char *key);
+
+/* What a row says; of a file that it names, which one it is, and when it was written last. */
+uint64_t config_hash(uint64_t so_far, const config_row *row);
 
 /* For keys that `avito gateway` reads: says what is wrong with a section. Returns EXIT_USAGE. */
 int config_wrong(const char *section, const char *text);

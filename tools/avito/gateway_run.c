@@ -11,6 +11,9 @@
 #include "served.h"
 
 #include <errno.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -27,7 +30,7 @@
 #define LANE_ARENA    32768u
 #define LANE_IDLE_MS  60000u /* how long until its memory is given back */
 #define START_EACH_MS 20     /* so many accounts may shake hands at once */
-#define GOODBYE_MS    900u
+#define GOODBYE_MS    800u
 #define OWN_FDS       3 /* broker, resolver, disk */
 
 /* A lane for commands, and the account that it served last, whose connection may go on. */
@@ -42,6 +45,7 @@ struct sender {
 struct run {
     const arguments *arguments;
     config config;
+    config good;      /* the last one that was taken, as it was read */
     gateway gateway;  /* without a fleet */
     broker broker;    /* likewise */
     fleet_run *fleet; /* NULL: there is none */
@@ -430,8 +434,7 @@ static uint64_t own_fingerprint(const config *c)
     for (const config_row *row = c->rows; row != NULL; row = row->next) {
         if (strcmp(row->section, "mqtt") == 0 || strcmp(row->section, "gateway") == 0 ||
             strcmp(row->section, "fleet") == 0) {
-            hash = ledger_hash(hash, row->key, strlen(row->key) + 1);
-            hash = ledger_hash(hash, row->value, strlen(row->value) + 1);
+            hash = config_hash(hash, row);
         }
     }
     return hash;
@@ -450,7 +453,7 @@ static served *served_named(const struct run *r, const char *name)
 }
 
 /* Opens the account unless it is open; or, with `mark`, only finds out whether the open one is
- * still wanted as it is. */
+ * still wanted as it is, or whether it could be opened. */
 static int want_account(struct run *r, config *c, const char *name, bool mark)
 {
     account from;
@@ -464,10 +467,13 @@ static int want_account(struct run *r, config *c, const char *name, bool mark)
         return mark ? EXIT_DONE : fleet_run_want(r->fleet, &from);
     }
     s = served_named(r, from.name);
-    if (s != NULL || mark) {
-        if (s != NULL && mark) {
-            s->wanted = s->fingerprint == served_fingerprint(c, &from);
-        }
+    if (mark && s != NULL) {
+        s->wanted = !s->going && s->fingerprint == served_fingerprint(c, &from);
+    }
+    if (mark) {
+        return s != NULL && s->wanted ? EXIT_DONE : served_check(c, &from);
+    }
+    if (s != NULL) {
         return EXIT_DONE;
     }
     s = served_open(&r->gateway, c, &from, r->url[0] != '\0' ? r->url : NULL, NULL, &status);
@@ -526,6 +532,7 @@ static bool remove_unwanted(struct run *r)
     for (served **at = &r->accounts; *at != NULL;) {
         served *s = *at;
 
+        s->going = s->going || !s->wanted;
         if (s->wanted || !gateway_remove(&r->gateway, &s->core)) {
             done = done && s->wanted;
             at = &s->next;
@@ -679,50 +686,78 @@ static void say_goodbye(struct run *r)
     }
 }
 
+static void say_not_taken(struct run *r)
+{
+    say_line(r, NULL, say(TEXT("the configuration is not taken", "настройки не приняты")));
+}
+
+/* Begins anew with another configuration; if that does not work, with the one before. */
+static void begin_with(struct run *r, config *fresh)
+{
+    say_goodbye(r);
+    close_all(r);
+    config_free(&r->config);
+    r->status = config_copy(&r->config, fresh);
+    r->status = r->status == EXIT_DONE ? open_all(r) : r->status;
+    if (r->status == EXIT_DONE) {
+        config_take(&r->good, fresh);
+        return;
+    }
+    close_all(r);
+    say_not_taken(r);
+    config_free(fresh);
+    config_free(&r->config);
+    r->status = config_copy(&r->config, &r->good);
+    r->status = r->status == EXIT_DONE ? open_all(r) : r->status;
+    stop = stop || r->status != EXIT_DONE;
+}
+
 /* Reads the configuration again. If something is wrong with it, that is reported, and the old one
  * stays in force. */
 static void read_again(struct run *r)
 {
-    config fresh;
+    config fresh, chosen;
+    int status = config_load(&fresh, r->arguments->values[OPTION_CONFIG]);
 
-    if (config_load(&fresh, r->arguments->values[OPTION_CONFIG]) != EXIT_DONE) {
-        say_line(r, NULL, say(TEXT("the configuration is not taken", "настройки не приняты")));
-        config_free(&fresh);
-        return;
-    }
-    if (r->fleet != NULL || own_fingerprint(&fresh) != r->fingerprint) {
-        say_goodbye(r);
-        close_all(r);
-        config_free(&r->config);
-        r->config = fresh;
-        r->config.end = fresh.rows != NULL ? fresh.end : &r->config.rows;
-        r->status = open_all(r);
-        stop = stop || r->status != EXIT_DONE;
+    if (status == EXIT_DONE && (r->fleet != NULL || own_fingerprint(&fresh) != r->fingerprint)) {
+        begin_with(r, &fresh);
         return;
     }
     for (served *s = r->accounts; s != NULL; s = s->next) {
         s->wanted = false;
     }
-    (void)want_accounts(r, &fresh, true);
+    status = status == EXIT_DONE ? config_copy(&chosen, &fresh) : status;
+    if (status == EXIT_DONE) {
+        status = want_accounts(r, &chosen, true);
+        config_free(&chosen);
+    }
+    if (status == EXIT_DONE) {
+        config_take(&r->good, &fresh);
+        r->changing = true;
+        return;
+    }
     config_free(&fresh);
-    r->changing = true;
+    say_not_taken(r);
+    for (served *s = r->accounts; s != NULL; s = s->next) {
+        s->wanted = !s->going;
+    }
 }
 
 /* Once the changed and unwanted accounts are gone, the new ones come. */
 static void go_on_changing(struct run *r)
 {
-    config fresh;
+    config chosen;
 
     if (!r->changing || !remove_unwanted(r)) {
         return;
     }
     r->changing = false;
-    if (config_load(&fresh, r->arguments->values[OPTION_CONFIG]) == EXIT_DONE) {
-        (void)want_accounts(r, &fresh, false);
+    if (config_copy(&chosen, &r->good) == EXIT_DONE) {
+        (void)want_accounts(r, &chosen, false);
+        config_free(&chosen);
         say_line(r, NULL,
                  say(TEXT("the configuration was read again", "настройки прочитаны заново")));
     }
-    config_free(&fresh);
 }
 
 /* What was said of removed accounts leaves first. */
@@ -993,6 +1028,15 @@ static void raise_limit(void)
     }
 }
 
+/* Pictures go back to the system as soon as they are freed. By itself glibc puts them into its heap after the first one,
+ * and what is left there between them adds up. */
+static void keep_pictures_apart(void)
+{
+#ifdef __GLIBC__
+    (void)mallopt(M_MMAP_THRESHOLD, 131072);
+#endif
+}
+
 int run_gateway(const arguments *a)
 {
     static struct run r;
@@ -1002,7 +1046,9 @@ int run_gateway(const arguments *a)
     r.lock = -1;
     r.quiet = a->values[OPTION_QUIET] != NULL;
     raise_limit();
+    keep_pictures_apart();
     r.status = config_load(&r.config, a->values[OPTION_CONFIG]);
+    r.status = r.status == EXIT_DONE ? config_copy(&r.good, &r.config) : r.status;
     r.status = r.status == EXIT_DONE ? open_all(&r) : r.status;
     if (r.status == EXIT_DONE) {
         catch_signals(&unblocked);
@@ -1019,5 +1065,6 @@ int run_gateway(const arguments *a)
     }
     close_all(&r);
     config_free(&r.config);
+    config_free(&r.good);
     return r.status;
 }

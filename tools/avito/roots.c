@@ -5,19 +5,31 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static struct roots {
     struct roots *next;
     char *ca_file;
+    struct stat read; /* the file that was read */
     void *memory;
     avito_anchors anchors;
 } * all;
 
+static bool is_same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_ino == b->st_ino && a->st_size == b->st_size &&
+           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/* One that was written again since is another; who uses the old one keeps it. */
 static struct roots *find(const char *ca_file)
 {
     struct roots *r = all;
+    struct stat now;
 
-    while (r != NULL && strcmp(r->ca_file, ca_file) != 0) {
+    memset(&now, 0, sizeof now);
+    (void)stat(ca_file, &now);
+    while (r != NULL && (strcmp(r->ca_file, ca_file) != 0 || !is_same_file(&r->read, &now))) {
         r = r->next;
     }
     return r;
@@ -28,6 +40,7 @@ static int load(struct roots *r, const char *file)
 {
     int rc = avito_anchors_load_file(&r->anchors, NULL, 0, file);
 
+    (void)stat(file, &r->read);
     if (rc == AVITO_ERR_ROOM && (r->memory = malloc(r->anchors.needed)) != NULL) {
         rc = avito_anchors_load_file(&r->anchors, r->memory, r->anchors.needed, file);
     }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define REFUSED_FILE "refused"
+#define NOTIFY_FILE  "notify" /* the chats that Home Assistant has been told of */
 
 /* ---- what is stored: tokens, shared by all programs of the account, and our own files ---- */
 
@@ -176,8 +177,7 @@ uint64_t served_fingerprint(const config *c, const account *from)
 
     for (const config_row *row = c->rows; row != NULL; row = row->next) {
         if (strcmp(row->section, from->name) == 0) {
-            hash = ledger_hash(hash, row->key, strlen(row->key) + 1);
-            hash = ledger_hash(hash, row->value, strlen(row->value) + 1);
+            hash = config_hash(hash, row);
         }
     }
     hash = ledger_hash(hash, from->client_id, strlen(from->client_id) + 1);
@@ -199,11 +199,79 @@ static const char **words_of(char *list)
     size_t count = 0;
     const char **words = calloc(strlen(list) / 2 + 2, sizeof *words);
 
-    for (char *save = NULL, *word = strtok_r(list, " \t,", &save); words != NULL && word != NULL;
-         word = strtok_r(NULL, " \t,", &save)) {
+    for (char *save = NULL, *word = strtok_r(list, " \t\n,", &save); words != NULL && word != NULL;
+         word = strtok_r(NULL, " \t\n,", &save)) {
         words[count++] = word;
     }
     return words;
+}
+
+/* ---- what Home Assistant was told of ---- */
+
+static bool has_word(const char *const *words, const char *word)
+{
+    while (*words != NULL && strcmp(*words, word) != 0) {
+        words++;
+    }
+    return *words != NULL;
+}
+
+/* Writes both lists. If that fails, an entity that goes later stays there: no reason to serve nothing. */
+static void keep_told(const served *s, const char *const *more)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&text, &len);
+
+    if (out == NULL) {
+        return;
+    }
+    for (const char *const *word = s->notify; *word != NULL; word++) {
+        fprintf(out, "%s\n", *word);
+    }
+    for (; *more != NULL; more++) {
+        fprintf(out, "%s\n", *more);
+    }
+    if (fclose(out) == 0) {
+        (void)disk_write(s->folder, NOTIFY_FILE, text, len);
+    }
+    free(text);
+}
+
+/* The broker has heard which of them are gone. */
+static void removed_are_told(void *ctx)
+{
+    static const char *const none[] = {NULL};
+
+    keep_told(ctx, none);
+}
+
+/* Finds those that are gone, and stores those that are new before Home Assistant hears of them. */
+static void compare_with_told(served *s)
+{
+    const char **word;
+    size_t len, gone = 0;
+    bool fresh = false;
+
+    if (disk_read(s->folder, NOTIFY_FILE, &s->notify_text, &len) != AVITO_OK) {
+        s->notify_text = calloc(1, 1);
+    }
+    s->notify_before = s->notify_text != NULL ? words_of(s->notify_text) : NULL;
+    if (s->notify_before == NULL) {
+        return;
+    }
+    for (word = s->notify; *word != NULL; word++) {
+        fresh = fresh || !has_word(s->notify_before, *word);
+    }
+    for (word = s->notify_before; *word != NULL; word++) {
+        if (!has_word(s->notify, *word)) {
+            s->notify_before[gone++] = *word;
+        }
+    }
+    s->notify_before[gone] = NULL;
+    if (fresh) {
+        keep_told(s, s->notify_before);
+    }
 }
 
 /* ---- opening ---- */
@@ -231,15 +299,24 @@ static bool take_texts(served *s, const config *c, const account *from, avito_ac
     return s->notify != NULL;
 }
 
+static int take_settings(served *s, const config *c, const account *from, bool notified)
+{
+    s->settings = (struct served_settings){0, notified ? 60 : 15, false, true};
+    return config_number(c, from->name, "rate", 100000, &s->settings.rate) &&
+                   config_number(c, from->name, "poll", 86400, &s->settings.poll_s) &&
+                   config_flag(c, from->name, "mark_as_read", &s->settings.marks) &&
+                   config_flag(c, from->name, "names", &s->settings.names)
+               ? EXIT_DONE
+               : EXIT_USAGE;
+}
+
 static int open_account(served *s, const config *c, const account *from)
 {
     avito_account_options o = avito_account_options_default();
-    long rate = 0;
     int rc;
 
     s->roots = roots_of(from->ca_file);
-    if (s->roots == NULL || !config_number(c, from->name, "rate", 100000, &rate) ||
-        !take_texts(s, c, from, &o)) {
+    if (s->roots == NULL || !take_texts(s, c, from, &o)) {
         return EXIT_USAGE;
     }
     o.tokens = s->tokens;
@@ -251,7 +328,7 @@ static int open_account(served *s, const config *c, const account *from)
     o.entropy = avito_posix_entropy;
     o.load_token = load_token;
     o.save_token = save_token;
-    o.requests_per_minute = (uint32_t)rate;
+    o.requests_per_minute = (uint32_t)s->settings.rate;
     rc = avito_account_init(&s->account, &o);
     if (rc == AVITO_OK && from->is_by_consent) {
         (void)avito_account_by_consent(&s->account);
@@ -288,18 +365,10 @@ static uint32_t between_polls_ms(const char *name, uint32_t poll_s)
            (uint32_t)(ledger_hash(LEDGER_HASH, name, strlen(name)) % (poll_s * 50u));
 }
 
-static int add(served *s, gateway *g, const config *c, const char *webhook_url,
-               const served_stores *stores)
+static int add(served *s, gateway *g, const char *webhook_url, const served_stores *stores)
 {
     gateway_account_options o;
-    long poll_s = webhook_url != NULL ? 60 : 15;
-    bool marks = false, names = true;
 
-    if (!config_number(c, s->name, "poll", 86400, &poll_s) ||
-        !config_flag(c, s->name, "mark_as_read", &marks) ||
-        !config_flag(c, s->name, "names", &names)) {
-        return EXIT_USAGE;
-    }
     memset(&o, 0, sizeof o);
     o.name = s->name;
     o.reader = &s->reader->client;
@@ -309,8 +378,8 @@ static int add(served *s, gateway *g, const config *c, const char *webhook_url,
     o.inbox.chats = s->records;
     o.inbox.chats_cap = sizeof s->records;
     o.inbox.arena = &s->reader->arena;
-    o.inbox.poll_ms = between_polls_ms(s->name, (uint32_t)poll_s);
-    o.inbox.mark_as_read = marks;
+    o.inbox.poll_ms = between_polls_ms(s->name, (uint32_t)s->settings.poll_s);
+    o.inbox.mark_as_read = s->settings.marks;
     o.inbox.ctx = s;
     o.inbox.load = load_inbox;
     o.inbox.save = save_inbox;
@@ -324,14 +393,17 @@ static int add(served *s, gateway *g, const config *c, const char *webhook_url,
         o.inbox.save = stores->save_inbox;
         o.ledger = stores->ledger;
     }
+    compare_with_told(s);
     o.notify = s->notify;
+    o.notify_before = s->notify_before;
+    o.removed = removed_are_told;
     o.webhook_url = webhook_url;
-    o.names = names;
+    o.names = s->settings.names;
     return gateway_add(g, &s->core, &o) == AVITO_OK ? EXIT_DONE : EXIT_LOCAL;
 }
 
-served *served_open(gateway *g, const config *c, const account *from, const char *webhook_url,
-                    const served_stores *stores, int *status)
+/* All of it that needs neither lock nor gateway. NULL, and an exit status, after saying why not. */
+static served *make(const config *c, const account *from, bool notified, int *status)
 {
     char problem[CONFIG_PROBLEM_SIZE];
     served *s = malloc(sizeof *s);
@@ -349,9 +421,36 @@ served *served_open(gateway *g, const config *c, const account *from, const char
         free(s);
         return NULL;
     }
-    *status = open_account(s, c, from);
-    *status = *status == EXIT_DONE ? take_lock(s) : *status;
-    *status = *status == EXIT_DONE ? add(s, g, c, webhook_url, stores) : *status;
+    *status = take_settings(s, c, from, notified);
+    *status = *status == EXIT_DONE ? open_account(s, c, from) : *status;
+    if (*status != EXIT_DONE) {
+        served_free(s);
+        return NULL;
+    }
+    return s;
+}
+
+int served_check(const config *c, const account *from)
+{
+    int status;
+    served *s = make(c, from, false, &status);
+
+    if (s != NULL) {
+        served_free(s);
+    }
+    return status;
+}
+
+served *served_open(gateway *g, const config *c, const account *from, const char *webhook_url,
+                    const served_stores *stores, int *status)
+{
+    served *s = make(c, from, webhook_url != NULL, status);
+
+    if (s == NULL) {
+        return NULL;
+    }
+    *status = take_lock(s);
+    *status = *status == EXIT_DONE ? add(s, g, webhook_url, stores) : *status;
     if (*status != EXIT_DONE) {
         served_free(s);
         return NULL;
@@ -378,6 +477,8 @@ void served_free(served *s)
     }
     free(s->texts);
     free(s->notify);
+    free(s->notify_before);
+    free(s->notify_text);
     memset(s->tokens, 0, sizeof s->tokens);
     free(s);
 }

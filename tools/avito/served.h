@@ -24,11 +24,17 @@ typedef struct served {
     const avito_anchors *roots;
     char *texts; /* copies of the configuration's, in one piece of memory */
     const char *name, *folder, *host;
-    const char **notify;
-    int lock;             /* of the inbox */
-    uint64_t fingerprint; /* of its configuration */
-    bool wanted;          /* the configuration still names it */
-    bool saving;          /* a message's acceptance is on its way to the disk */
+    const char **notify, **notify_before; /* chats with an entity in Home Assistant */
+    char *notify_text;                    /* what the second points into */
+    int lock;                             /* of the inbox */
+    uint64_t fingerprint;                 /* of its configuration */
+    bool wanted;                          /* the configuration still names it */
+    bool going;                           /* it was asked to go, and cannot stay */
+    struct served_settings {
+        long rate, poll_s;
+        bool marks, names;
+    } settings;
+    bool saving; /* a message's acceptance is on its way to the disk */
     writing inbox_write, ledger_write, refused_write;
     char tokens[AVITO_TOKENS_SIZE(SERVED_TOKEN_MAX)];
     char ring[AVITO_INBOX_STATE_SIZE(SERVED_IDS)];
@@ -58,6 +64,9 @@ int served_say_file(const char *folder, const char *file);
 
 /* A hash of everything in its section. */
 uint64_t served_fingerprint(const config *c, const account *from);
+
+/* EXIT_DONE if served_open() would find nothing wrong with its configuration; else a status after saying what. */
+int served_check(const config *c, const account *from);
 
 /* Opens it and adds it to the gateway. NULL, and an exit status, after saying why not. `webhook_url` outlives it; NULL: none.
  * `stores` NULL: its own files. */
