@@ -15,8 +15,8 @@ async function firstAnswer(sim, page, browser) {
   check(await page.isVisible("#messages .mine .marks:not(.read)"), "it is not read yet");
   const run = await sim.run("build/page/03_chats_and_reply", ["Здравствуйте! Да, велосипед на месте."]);
   check(run.status === 0, "example 03 runs with what the page says to export", run.output);
-  check(await until(() => hasAnswer(page, "Здравствуйте! Да, велосипед на месте."), browser.second), "its answer appears within a second");
-  check(await until(() => page.isVisible("#messages .mine .marks.read"), browser.second), "and so does that it has read the question");
+  check(await browser.inTime(() => hasAnswer(page, "Здравствуйте! Да, велосипед на месте.")), "its answer appears within a second", browser.took);
+  check(await browser.inTime(() => page.isVisible("#messages .mine .marks.read")), "and so does that it has read the question", browser.took);
   const rows = await page.$$eval("#request-list .what", (all) => all.map((e) => e.textContent).reverse());
   check(rows.join() === "token,get_self,get_chats,send_message,mark_chat_as_read", "each of its requests stands in the log", rows);
   check((await page.$$eval("#request-list .status", (all) => all.map((e) => e.textContent))).every((s) => s === "200"), "with its status");

@@ -139,18 +139,29 @@ export class Browser {
       "--disable-sync", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"] });
     b.troubles = [];
     b.outside = [];
-    await b.measure();
+    b.slow = await b.slowness();
     return b;
   }
 
-  // How much slower this machine is now than one that has nothing else to do: "within a second" is longer
-  // by as much. A round trip to a page and its next frame takes 20 to 30 ms then.
-  async measure() {
+  // How much slower this machine is now than one that has nothing else to do, 1 at least. A round trip to a
+  // page and its next frame takes 20 to 30 ms there.
+  async slowness() {
     const page = await this.browser.newPage();
     const begin = Date.now();
     for (let i = 0; i < 20; i++) await page.evaluate(() => new Promise((end) => requestAnimationFrame(() => end())));
-    this.second = 1000 * Math.max(1, (Date.now() - begin) / 20 / 30);
     await page.close();
+    return Math.max(1, (Date.now() - begin) / 20 / 30);
+  }
+
+  // Whether it comes true within a second; on a machine that is busy, within as much more as that is slower:
+  // before and after count, since other programs come and go. `this.took` tells how long it was, in ms.
+  async inTime(condition, seconds = 1) {
+    const begin = Date.now();
+    const good = await until(condition);
+    const took = Date.now() - begin, late = good && took > seconds * 1000;
+    const slow = late ? Math.max(this.slow, await this.slowness()) : this.slow;
+    this.took = `${took} ms, and this machine is ${slow.toFixed(1)} times as slow as one at rest`;
+    return good && took <= seconds * 1000 * slow;
   }
 
   // A window of a person of his own. What it asks for outside of this machine, and what goes wrong in the
