@@ -1,13 +1,14 @@
 # Transports to copy (examples/transports), over fakes of their stacks that behave as the real ones do.
 TRANSPORT_STACKS := freertos freertos_select zephyr riot
-TRANSPORT_PROGRAMS := $(TRANSPORT_STACKS:%=build/transports/%) build/transports/flash build/transports/arduino \
+TRANSPORT_PROGRAMS := $(TRANSPORT_STACKS:%=build/transports/%) build/transports/flash build/transports/flash_32 build/transports/arduino \
     build/transports/esp build/transports/lwip build/transports/answer_freertos build/transports/answer_riot
 TRANSPORT_FLAGS := -D_GNU_SOURCE -DAVITO_WITH_POSIX=1 -DAVITO_WITH_BEARSSL=1
 TRANSPORT_FOLDER_freertos_select := freertos
 TRANSPORT_FLAGS_freertos := -DipconfigSOCKET_HAS_USER_SEMAPHORE=1
-TRANSPORT_FLAGS_freertos_select := -DipconfigSOCKET_HAS_USER_SEMAPHORE=0 -DconfigTICK_RATE_HZ=10000u
+TRANSPORT_FLAGS_freertos_select := -DipconfigSOCKET_HAS_USER_SEMAPHORE=0 -DconfigTICK_RATE_HZ=10000u \
+    -DipFR_TCP_VERSION_MAJOR=3
 TRANSPORT_FLAGS_zephyr := -DCONFIG_NVS=1 -DCONFIG_DNS_RESOLVER=1
-TRANSPORT_FLAGS_riot := -DMODULE_GNRC_SOCK_TCP=1
+TRANSPORT_FLAGS_riot := -DMODULE_GNRC_SOCK_TCP=1 -DMODULE_SOCK_DNS=1
 
 TEST_SCRIPTS += tests/transports/run.sh
 test-programs: $(TRANSPORT_PROGRAMS)
@@ -25,9 +26,10 @@ build/transports/$(1): $(wildcard $(addprefix tests/transports/$(or $(TRANSPORT_
 endef
 $(foreach s,$(TRANSPORT_STACKS),$(eval $(call TRANSPORT_RULE,$(s))))
 
-build/transports/flash: tests/transports/flash/main.c build/obj/tests/transports/stores.san.o $(LIBRARY)
+build/transports/flash_32: FLASH_WORD := 32
+build/transports/flash build/transports/flash_32: tests/transports/flash/main.c build/obj/tests/transports/stores.san.o $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(INCLUDES) $(CFLAGS_SAN) -D_GNU_SOURCE $(filter %.c %.o,$^) -o $@ -lbearssl
+	$(CC) $(INCLUDES) $(CFLAGS_SAN) -D_GNU_SOURCE -DAVITO_FLASH_WORD=$(or $(FLASH_WORD),8) $(filter %.c %.o,$^) -o $@ -lbearssl
 
 build/transports/esp: $(wildcard tests/transports/esp/*) examples/transports/avito_esp.h \
     build/obj/tests/transports/stores.san.o $(LIBRARY)
@@ -76,7 +78,7 @@ build/lib/lwip.a: $(LWIP_SOURCE)/.complete tests/transports/lwip/lwipopts.h
 build/obj/tests/transports/lwip/main.san.o: tests/transports/lwip/main.c $(HEADER) $(LWIP_SOURCE)/.complete
 	@mkdir -p $(@D)
 	$(CC) -I. -Itests/transports/lwip/posix -isystem $(LWIP_SOURCE)/src/include/compat/posix $(LWIP_INCLUDES) \
-	    -D_POSIX_C_SOURCE=200809L -U__linux__ -DAVITO_WITH_POSIX=1 $(CFLAGS_SAN) -c $< -o $@
+	    -D_POSIX_C_SOURCE=200809L -U__linux__ -DESP_PLATFORM=1 -DAVITO_WITH_POSIX=1 $(CFLAGS_SAN) -c $< -o $@
 build/transports/lwip: $(patsubst %,build/obj/tests/transports/%.san.o,lwip/main lwip/relay story) build/lib/lwip.a
 	@mkdir -p $(@D)
 	$(CC) $(SANITIZE) $^ -o $@ -lbearssl -lpthread

@@ -33,7 +33,7 @@ typedef struct avito_flash_driver {
 typedef struct avito_flash {
     avito_flash_driver driver;
     uint32_t areas[AVITO_FLASH_AREAS]; /* tokens, tokens, inbox slot 0, inbox slot 1 */
-    size_t area_size;  /* of each: AVITO_INBOX_STATE_SIZE(ids) and 40 bytes, or 700 */
+    size_t area_size;  /* of each: AVITO_INBOX_STATE_SIZE(ids) and 64 bytes, or 700 */
     uint32_t sequence; /* of the tokens stored last */
     char tokens[600];  /* what load_token gave last */
 } avito_flash;
@@ -104,6 +104,25 @@ static int avito_flash_put(const avito_flash *f, uint32_t at, const char *data, 
                : AVITO_ERR_HOOK;
 }
 
+/* Whole words into `data`; of the last one what belongs to it. */
+static int avito_flash_get(const avito_flash *f, uint32_t at, char *data, size_t len)
+{
+    const size_t whole = len / AVITO_FLASH_WORD * AVITO_FLASH_WORD;
+    char last[32];
+
+    if (whole > 0 && f->driver.read(f->driver.ctx, at, data, whole) != 0) {
+        return AVITO_ERR_HOOK;
+    }
+    if (whole == len) {
+        return AVITO_OK;
+    }
+    if (f->driver.read(f->driver.ctx, at + (uint32_t)whole, last, AVITO_FLASH_WORD) != 0) {
+        return AVITO_ERR_HOOK;
+    }
+    memcpy(data + whole, last, len - whole);
+    return AVITO_OK;
+}
+
 /* The head is written last: without it the record is not there. */
 static int avito_flash_save(const avito_flash *f, int area, const void *data, size_t len,
                             uint32_t sequence)
@@ -134,7 +153,7 @@ static int avito_flash_load(const avito_flash *f, int area, void *data, size_t c
     const uint32_t at = f->areas[area];
 
     *len = 0;
-    if (f->driver.read(f->driver.ctx, at, &head, sizeof head) != 0) {
+    if (avito_flash_get(f, at, (char *)&head, sizeof head) != AVITO_OK) {
         return AVITO_ERR_HOOK;
     }
     if (head.magic != AVITO_FLASH_MAGIC || head.length > f->area_size - sizeof head) {
@@ -145,7 +164,7 @@ static int avito_flash_load(const avito_flash *f, int area, void *data, size_t c
     if (head.length > cap) {
         return AVITO_OK;
     }
-    if (f->driver.read(f->driver.ctx, at + (uint32_t)sizeof head, data, head.length) != 0) {
+    if (avito_flash_get(f, at + (uint32_t)sizeof head, (char *)data, head.length) != AVITO_OK) {
         return AVITO_ERR_HOOK;
     }
     return avito_flash_sum(&head, data) == head.crc ? AVITO_OK : AVITO_END;
@@ -170,6 +189,31 @@ struct avito_flash_tokens {
     char text[588];
 };
 
+/* The newer whole one of the two; its sequence is noted. AVITO_END: neither is whole. */
+static int avito_flash_newest(avito_flash *f, struct avito_flash_tokens *out)
+{
+    int area, result = AVITO_END;
+
+    for (area = 0; area < 2; area++) {
+        struct avito_flash_tokens t;
+        uint32_t sequence = 0;
+        size_t len;
+        const int rc = avito_flash_load(f, area, &t, sizeof t, &len, &sequence);
+
+        if (rc < 0) {
+            return rc;
+        }
+        if (rc == AVITO_OK && len == sizeof t &&
+            (size_t)t.access + t.refresh + 2u <= sizeof t.text &&
+            (result == AVITO_END || sequence > f->sequence)) {
+            result = AVITO_OK;
+            f->sequence = sequence;
+            *out = t;
+        }
+    }
+    return result;
+}
+
 int avito_flash_save_token(void *ctx, const avito_token *token)
 {
     avito_flash *f = (avito_flash *)ctx;
@@ -178,6 +222,10 @@ int avito_flash_save_token(void *ctx, const avito_token *token)
 
     if (token->access_token.len + token->refresh_token.len + 2u > sizeof t.text) {
         return AVITO_ERR_ROOM;
+    }
+    result = avito_flash_newest(f, &t); /* which area is the older, also if nothing was loaded */
+    if (result < 0) {
+        return result;
     }
     memset(&t, 0, sizeof t);
     t.expires_at = token->expires_at;
@@ -192,34 +240,14 @@ int avito_flash_save_token(void *ctx, const avito_token *token)
     return result;
 }
 
-/* The newer whole one of the two; its sequence is noted. */
-static bool avito_flash_newest(avito_flash *f, struct avito_flash_tokens *out)
-{
-    bool found = false;
-    int area;
-
-    for (area = 0; area < 2; area++) {
-        struct avito_flash_tokens t;
-        uint32_t sequence = 0;
-        size_t len;
-
-        if (avito_flash_load(f, area, &t, sizeof t, &len, &sequence) == AVITO_OK &&
-            len == sizeof t && (!found || sequence > f->sequence)) {
-            found = true;
-            f->sequence = sequence;
-            *out = t;
-        }
-    }
-    return found && (size_t)out->access + out->refresh + 2u <= sizeof out->text;
-}
-
 int avito_flash_load_token(void *ctx, avito_token *token)
 {
     avito_flash *f = (avito_flash *)ctx;
     struct avito_flash_tokens t;
+    const int result = avito_flash_newest(f, &t);
 
-    if (!avito_flash_newest(f, &t)) {
-        return AVITO_END;
+    if (result != AVITO_OK) {
+        return result;
     }
     memcpy(f->tokens, t.text, sizeof t.text);
     token->expires_at = t.expires_at;

@@ -17,7 +17,7 @@
  * seen on a 64-bit host: 4 KB plain, 8 KB with TLS.
  *
  * It ran on FreeRTOS-Plus-TCP itself (POSIX port, libslirp, at 27a9681), both ways, plain and with TLS,
- * waiting and stepped.
+ * waiting and stepped. With the headers of 3.1.0 it was only compiled.
  *
  * What the stack does, and what follows here:
  *   - FreeRTOS_send() says -ENOSPC when its buffer is full. That is "later", not an error.
@@ -85,7 +85,11 @@ static int avito_freertos_look_up(avito_freertos *net, const avito_server *to,
     out->sin_len = sizeof *out;
     out->sin_family = FREERTOS_AF_INET;
     out->sin_port = FreeRTOS_htons(to->port);
+#if defined(ipFR_TCP_VERSION_MAJOR) && ipFR_TCP_VERSION_MAJOR < 4
+    out->sin_addr = address;
+#else
     out->sin_address.ulIP_IPv4 = address;
+#endif
     return address != 0 ? AVITO_OK : AVITO_ERR_RESOLVE;
 }
 
@@ -110,6 +114,7 @@ static int avito_freertos_open(avito_freertos *net, const avito_server *to)
     struct freertos_sockaddr address;
     BaseType_t rc = avito_freertos_look_up(net, to, &address);
 
+    net->error = 0;
     if (rc != AVITO_OK) {
         return (int)rc;
     }

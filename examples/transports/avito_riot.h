@@ -61,10 +61,11 @@ int avito_riot_entropy(void *ctx, void *out, size_t len);
 #include <errno.h>
 #include <string.h>
 
-static bool avito_riot_look_up(const avito_riot *net, const char *host, sock_tcp_ep_t *to)
+static bool avito_riot_look_up(avito_riot *net, const char *host, sock_tcp_ep_t *to)
 {
     netif_t *netif = NULL;
 
+    net->error = 0;
     to->family = AF_INET6;
     if (netutils_get_ipv6((ipv6_addr_t *)&to->addr, &netif,
                           net->address != NULL ? net->address : host) >= 0) {
@@ -72,10 +73,14 @@ static bool avito_riot_look_up(const avito_riot *net, const char *host, sock_tcp
         return true;
     }
 #ifdef MODULE_SOCK_DNS
-    return net->address == NULL && sock_dns_query(host, &to->addr, AF_INET6) > 0;
-#else
-    return false;
+    if (net->address == NULL) {
+        const int n = sock_dns_query(host, &to->addr, AF_INET6);
+
+        net->error = n < 0 ? -n : 0;
+        return n > 0;
+    }
 #endif
+    return false;
 }
 
 static int avito_riot_connect(void *ctx, const avito_server *to)

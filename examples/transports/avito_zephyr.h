@@ -16,6 +16,8 @@
  * makes TLS worthless); for the store CONFIG_FLASH, CONFIG_FLASH_MAP, CONFIG_NVS. Stack of the thread,
  * seen on 32 bits: 2 KB plain, 5 KB with TLS.
  *
+ * It was written from what ran on Zephyr 1.14 (native, 32 bits); for 3 and 4 it follows their documents.
+ *
  * What the stack does, and what follows here:
  *   - ENOBUFS and ENOMEM from zsock_send() mean that the packet pool is used up: "later". A send is all
  *     or nothing per segment, so what the pool can never hold is offered in halves.
@@ -38,7 +40,7 @@ typedef struct avito_zephyr {
     const char *address; /* numeric IPv4; NULL: look the host's name up, which waits */
     struct sockaddr_in to;
     int socket; /* < 0: closed */
-    int error;  /* errno of the last failure */
+    int error;  /* errno of the last failure, DNS_EAI_* of a name's */
     uint32_t moved;
     bool connecting, full;
 } avito_zephyr;
@@ -48,7 +50,7 @@ uint32_t avito_zephyr_clock_ms(void *ctx);
 int avito_zephyr_entropy(void *ctx, void *out, size_t len);
 
 #if defined(CONFIG_NVS)
-/* Tokens and the inbox in NVS, which writes an entry whole or not at all. `fs` is mounted by you; four
+/* Tokens and the inbox in NVS, which writes an entry whole or not at all. `fs` is mounted by you; three
  * entries from `first_id` on are ours. An inbox of 100 ids has slots of 1,232 bytes: a sector must hold
  * more than that. Hooks: ctx is the store. */
 typedef struct avito_zephyr_store {
@@ -82,18 +84,17 @@ static int avito_zephyr_fail(avito_zephyr *net, int result)
 static bool avito_zephyr_ask_dns(avito_zephyr *net, const char *host)
 {
     struct zsock_addrinfo hints, *found = NULL;
-    bool ok;
 
     memset(&hints, 0, sizeof hints);
     hints.ai_family = AF_INET;
     hints.ai_socktype = SOCK_STREAM;
-    ok = zsock_getaddrinfo(host, NULL, &hints, &found) == 0 && found != NULL;
-    if (ok) {
+    net->error = zsock_getaddrinfo(host, NULL, &hints, &found);
+    if (net->error == 0) {
         memcpy(&net->to.sin_addr, &((struct sockaddr_in *)found->ai_addr)->sin_addr,
                sizeof net->to.sin_addr);
         zsock_freeaddrinfo(found);
     }
-    return ok;
+    return net->error == 0;
 }
 #else
 static bool avito_zephyr_ask_dns(avito_zephyr *net, const char *host)
@@ -108,6 +109,7 @@ static int avito_zephyr_look_up(avito_zephyr *net, const avito_server *to)
 {
     const char *host = net->address != NULL ? net->address : to->host;
 
+    net->error = 0;
     memset(&net->to, 0, sizeof net->to);
     net->to.sin_family = AF_INET;
     net->to.sin_port = htons(to->port);

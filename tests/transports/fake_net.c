@@ -12,7 +12,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#define BEFORE_WRAP_MS 200u
+
 static unsigned sends, turns;
+static size_t until_reset = SIZE_MAX;
+static bool silent;
 
 static size_t number_of(const char *name)
 {
@@ -36,9 +40,25 @@ const fake_habits *fake_habits_of_environment(void)
     return &h;
 }
 
+void fake_reset_after(size_t bytes)
+{
+    until_reset = bytes;
+}
+
+bool fake_is_reset(void)
+{
+    return until_reset == 0;
+}
+
+void fake_stay_silent(bool stay_silent)
+{
+    silent = stay_silent;
+}
+
 int fake_socket(void)
 {
     turns = 0;
+    until_reset = SIZE_MAX;
     return socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
@@ -46,7 +66,7 @@ int fake_connect(int fd, uint32_t address, uint16_t port)
 {
     struct sockaddr_in to;
 
-    if (turns++ < fake_habits_of_environment()->connect_turns) {
+    if (silent || turns++ < fake_habits_of_environment()->connect_turns) {
         return FAKE_AGAIN;
     }
     memset(&to, 0, sizeof to);
@@ -64,6 +84,9 @@ long fake_send(int fd, const void *data, size_t len)
     const fake_habits *h = fake_habits_of_environment();
     ssize_t n;
 
+    if (until_reset == 0) {
+        return FAKE_RESET;
+    }
     if (h->full_every > 0 && ++sends % h->full_every == 0) {
         return FAKE_FULL;
     }
@@ -74,8 +97,14 @@ long fake_send(int fd, const void *data, size_t len)
 long fake_recv(int fd, void *data, size_t cap)
 {
     const fake_habits *h = fake_habits_of_environment();
-    const ssize_t n = recv(fd, data, h->recv_max > 0 && cap > h->recv_max ? h->recv_max : cap, 0);
+    ssize_t n;
 
+    if (until_reset == 0) {
+        return FAKE_RESET;
+    }
+    cap = h->recv_max > 0 && cap > h->recv_max ? h->recv_max : cap;
+    n = recv(fd, data, cap < until_reset ? cap : until_reset, 0);
+    until_reset -= n > 0 && until_reset != SIZE_MAX ? (size_t)n : 0;
     return n > 0 ? n : n == 0 ? FAKE_END : errno == EAGAIN ? FAKE_AGAIN : FAKE_RESET;
 }
 
@@ -83,6 +112,12 @@ int fake_poll(int fd, bool read, bool write, long ms)
 {
     struct pollfd p = {fd, (short)((read ? POLLIN : 0) | (write ? POLLOUT : 0)), 0};
 
+    if (until_reset == 0) {
+        return 1;
+    }
+    if (silent) {
+        p.fd = -1;
+    }
     return poll(&p, 1, ms < 3600000 ? (int)ms : 3600000) > 0;
 }
 
@@ -93,10 +128,14 @@ void fake_close(int fd)
 
 uint64_t fake_now_ms(void)
 {
+    static uint64_t begin;
     struct timespec t;
+    uint64_t now;
 
     clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000u + (uint64_t)t.tv_nsec / 1000000u;
+    now = (uint64_t)t.tv_sec * 1000u + (uint64_t)t.tv_nsec / 1000000u;
+    begin = begin != 0 ? begin : now;
+    return now - begin + (UINT64_C(1) << 32) - BEFORE_WRAP_MS;
 }
 
 void fake_sleep_ms(long ms)

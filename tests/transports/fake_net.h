@@ -15,6 +15,13 @@ typedef struct fake_habits {
 
 const fake_habits *fake_habits_of_environment(void);
 
+/* Troubles, until the next socket: the peer resets after so many more received bytes; it does not
+ * answer to connect. */
+void fake_reset_after(size_t bytes);
+void fake_stay_silent(bool silent);
+/* Has the peer reset? */
+bool fake_is_reset(void);
+
 enum { FAKE_AGAIN = -1, FAKE_FULL = -2, FAKE_END = -3, FAKE_RESET = -4 };
 
 int fake_socket(void);
@@ -25,6 +32,7 @@ long fake_recv(int fd, void *data, size_t cap);
 /* Waits until the socket can be read (or written): 1, 0 after `ms`. */
 int fake_poll(int fd, bool read, bool write, long ms);
 void fake_close(int fd);
+/* Begins shortly before 2^32, so that every counter of 32 bits wraps early. */
 uint64_t fake_now_ms(void);
 void fake_sleep_ms(long ms);
 int fake_random(void *out, size_t len);

@@ -43,7 +43,7 @@ def answers(stack):
 
 def main():
     failed = 0
-    for store in ("flash", "esp"):
+    for store in ("flash", "flash_32", "esp"):
         failed |= subprocess.run([f"build/transports/{store}"], check=False).returncode
     for stack in STACKS:
         for habits in ({}, HABITS):

@@ -163,13 +163,16 @@ class Avito
     }
 
     /* Gives each new message once: call it in loop(). True: `message` is one, valid until the next
-     * call; it comes again until accept(). Waits for half a second at most. */
+     * call; it comes again until accept(). Waits for about half a second if there is none, also
+     * after an error: result() is below 0 then, and a loop() must not ask on without a pause. */
     bool next(avito_message &message)
     {
-        if (!watch()) {
-            return false;
+        if (watch()) {
+            result_ = avito_inbox_next(&inbox_, &message);
         }
-        result_ = avito_inbox_next(&inbox_, &message);
+        if (result_ < 0) {
+            delay(500);
+        }
         return ok();
     }
 

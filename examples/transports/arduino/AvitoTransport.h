@@ -14,7 +14,8 @@
  * What a Client does, and what follows here:
  *   - connect() and write() wait inside: a lane on it may wait. ESP8266 waits up to 5 s, ESP32 for the
  *     Client's timeout.
- *   - write() may take less than it was given. 0 is "full" or "dead": connected() tells.
+ *   - write() may take less than it was given. 0 is "full" or "dead": connected() tells. That of the Ethernet
+ *     library says that it took all, and the chip took what its buffer holds: so 2,048 bytes at a time.
  *   - read() with nothing to read is 0 in one core and -1 in another, and waits in ArduinoBearSSL: so
  *     available() is asked first.
  *   - connected() is false in some cores while bytes are left: so available() is asked again after it. */
@@ -66,7 +67,9 @@ class AvitoTransport
     static long send(void *ctx, const void *data, size_t len, int)
     {
         AvitoTransport *t = self(ctx);
-        const size_t n = t->client_.write(static_cast<const uint8_t *>(data), len);
+        const size_t most = 2048; /* what every chip of the Ethernet library holds */
+        const size_t n =
+            t->client_.write(static_cast<const uint8_t *>(data), len < most ? len : most);
 
         t->full_ = n == 0;
         t->moved_ += static_cast<uint32_t>(n);

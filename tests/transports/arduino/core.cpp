@@ -52,9 +52,29 @@ int SocketClient::connect(const char *host, uint16_t port)
     return 0;
 }
 
+bool SocketClient::write_all(const uint8_t *data, size_t len)
+{
+    while (len > 0) {
+        const long n = fake_send(fd_, data, len);
+
+        if (n == FAKE_FULL) {
+            fake_poll(fd_, false, true, 100);
+        } else if (n <= 0) {
+            return false;
+        } else {
+            data += n;
+            len -= static_cast<size_t>(n);
+        }
+    }
+    return true;
+}
+
 /* 0: the stack is full, or the line is dead. */
 size_t SocketClient::write(const uint8_t *data, size_t len)
 {
+    if (fd_ >= 0 && holds > 0) {
+        return write_all(data, len < holds ? len : holds) ? len : 0;
+    }
     const long n = fd_ < 0 ? 0 : fake_send(fd_, data, len);
 
     return n > 0 ? static_cast<size_t>(n) : 0;
@@ -64,7 +84,7 @@ int SocketClient::available()
 {
     int n = 0;
 
-    return fd_ >= 0 && ioctl(fd_, FIONREAD, &n) == 0 ? n : 0;
+    return fd_ >= 0 && !fake_is_reset() && ioctl(fd_, FIONREAD, &n) == 0 ? n : 0;
 }
 
 int SocketClient::read(uint8_t *data, size_t cap)
@@ -86,7 +106,7 @@ uint8_t SocketClient::connected()
 {
     struct pollfd p = {fd_, POLLRDHUP, 0};
 
-    if (fd_ < 0) {
+    if (fd_ < 0 || fake_is_reset()) {
         return 0;
     }
     poll(&p, 1, 0);

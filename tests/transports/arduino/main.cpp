@@ -52,9 +52,8 @@ static void sketch(char **argv)
     board.unix_time = unix_time;
     board.entropy = entropy;
     avito_anchors_load_file(&anchors, roots_memory, sizeof roots_memory, argv[3]);
-    check("begin",
-          avito.begin(anchors.items, anchors.count, board, "localhost",
-                      static_cast<uint16_t>(atoi(argv[2]))));
+    check("begin", avito.begin(anchors.items, anchors.count, board, "localhost",
+                               static_cast<uint16_t>(atoi(argv[2]))));
     check("unread", avito.unread([&](const avito_chat &c) {
         snprintf(unread, sizeof unread, "%s", c.id.ptr);
     }) && unread[0] != '\0');
@@ -70,20 +69,43 @@ static void sketch(char **argv)
     check("accept", avito.accept());
 }
 
+/* A sketch with a wrong secret: loop() asks again and again, but not without a pause. */
+static void refused(char **argv)
+{
+    static Avito<> stranger(net, "client-id-for-tests", "wrong");
+    AvitoBoard board = AvitoBoard();
+    avito_message message;
+    unsigned long begin;
+    bool got;
+
+    board.unix_time = unix_time;
+    board.entropy = entropy;
+    stranger.beginSecure(board, "localhost", static_cast<uint16_t>(atoi(argv[1])));
+    begin = millis();
+    got = stranger.next(message) || stranger.next(message);
+    failures += got || stranger.result() >= 0 || millis() - begin < 900;
+    printf("%s - sketch: errors come with a pause, %lu ms, %s\n", failures == 0 ? "ok" : "not ok",
+           millis() - begin, stranger.error());
+}
+
 int main(int argc, char **argv)
 {
-    static SocketClient clients[2];
+    static const char *const names[] = {"Arduino, read() 0", "Arduino, read() -1",
+                                        "Arduino, Ethernet"};
+    static SocketClient clients[3];
     int failed = 0;
 
     clients[1].nothing = -1;
     clients[1].forgets_at_end = true;
-    for (int i = 0; i < 2; i++) {
+    clients[2].holds = 2048;
+    for (int i = 0; i < 3; i++) {
         AvitoTransport link(clients[i]);
-        stack s = {i == 0 ? "Arduino, read() 0" : "Arduino, read() -1", link.transport(), clock_ms,
-                   entropy, true};
+        stack s = {names[i], link.transport(), clock_ms,        entropy, true,
+                   false,    fake_reset_after, fake_stay_silent};
 
         failed += story_run(&s, argc, argv);
     }
     sketch(argv);
+    refused(argv);
     return failed + failures;
 }

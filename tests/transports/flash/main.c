@@ -14,9 +14,17 @@
 static unsigned char chip[4 * AREA];
 static long power = -1; /* bytes that can still be written; -1: no end */
 
+static bool unreadable;
+
 static int chip_read(void *ctx, uint32_t offset, void *data, size_t len)
 {
     (void)ctx;
+    if (offset % AVITO_FLASH_WORD != 0 || len % AVITO_FLASH_WORD != 0) {
+        abort();
+    }
+    if (unreadable) {
+        return -5;
+    }
     memcpy(data, chip + offset, len);
     return 0;
 }
@@ -107,6 +115,75 @@ static bool survives(long cut)
            avito_flash_save_token(&f, &first) == AVITO_OK;
 }
 
+static int check(const char *what, bool ok)
+{
+    printf("%s - flash: %s\n", ok ? "ok" : "not ok", what);
+    return !ok;
+}
+
+/* A program that stores before it loads, as one that has just been authorized anew does. */
+static int saved_first(void)
+{
+    avito_flash f = fresh();
+    char text[32];
+    avito_token token, loaded;
+
+    memset(chip, 0xff, sizeof chip);
+    for (int i = 1; i <= 4; i++) {
+        token = token_of(text, i);
+        avito_flash_save_token(&f, &token);
+    }
+    f = fresh(); /* started again */
+    token = token_of(text, 5);
+    avito_flash_save_token(&f, &token);
+    f = fresh();
+    memset(&loaded, 0, sizeof loaded);
+    return check("a token stored before any was loaded is the newest",
+                 avito_flash_load_token(&f, &loaded) == AVITO_OK && loaded.expires_at == 5);
+}
+
+/* A flash that cannot be read is not an empty one. */
+static int unreadable_flash(void)
+{
+    avito_flash f = fresh();
+    char text[32];
+    avito_token token = token_of(text, 1);
+    size_t len;
+    int failures;
+
+    avito_flash_save_token(&f, &token);
+    unreadable = true;
+    failures = check("a token that cannot be read is an error",
+                     avito_flash_load_token(&f, &token) == AVITO_ERR_HOOK);
+    failures += check("... and so is a slot",
+                      avito_flash_load_inbox(&f, 0, text, sizeof text, &len) == AVITO_ERR_HOOK);
+    failures += check("... and nothing is stored over what may be there",
+                      avito_flash_save_token(&f, &token) == AVITO_ERR_HOOK);
+    unreadable = false;
+    return failures;
+}
+
+/* An area as small as the notes allow. */
+static int small_areas(void)
+{
+    static char state[AVITO_INBOX_STATE_SIZE(100)], back[sizeof state];
+    avito_flash f = fresh();
+    char text[32];
+    avito_token token = token_of(text, 1);
+    size_t len = 0;
+    int failures;
+
+    memset(state, 'i', sizeof state);
+    f.area_size = sizeof state + 64;
+    failures = check("an inbox fits the area that it asks for",
+                     avito_flash_save_inbox(&f, 0, state, sizeof state) == AVITO_OK &&
+                         avito_flash_load_inbox(&f, 0, back, sizeof back, &len) == AVITO_OK &&
+                         len == sizeof state && memcmp(state, back, len) == 0);
+    f.area_size = 700;
+    return failures +
+           check("... and a token 700 bytes", avito_flash_save_token(&f, &token) == AVITO_OK);
+}
+
 int main(void)
 {
     avito_flash f = fresh();
@@ -121,6 +198,7 @@ int main(void)
 
     memset(chip, 0xff, sizeof chip);
     failures = stores_run(&store);
+    failures += saved_first() + unreadable_flash() + small_areas();
     while (cut < 700 && survives(cut)) {
         cut++;
     }

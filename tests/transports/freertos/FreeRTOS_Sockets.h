@@ -8,9 +8,13 @@ typedef struct fake_set *SocketSet_t;
 struct freertos_sockaddr {
     uint8_t sin_len, sin_family;
     uint16_t sin_port;
+#if ipFR_TCP_VERSION_MAJOR < 4
+    uint32_t sin_addr;
+#else
     union {
         uint32_t ulIP_IPv4;
     } sin_address;
+#endif
 };
 
 #define FREERTOS_AF_INET          2

@@ -15,7 +15,7 @@ struct fake_socket {
     int fd;
     struct freertos_sockaddr to;
     TickType_t timeout;
-    bool asked, connected, ended;
+    bool asked, connected, refused;
     struct fake_semaphore *event;
 };
 
@@ -36,7 +36,7 @@ static long ms_of(TickType_t ticks)
 
 TickType_t xTaskGetTickCount(void)
 {
-    return (TickType_t)(fake_now_ms() * configTICK_RATE_HZ / 1000u);
+    return (TickType_t)((fake_now_ms() - (UINT64_C(1) << 32)) * (configTICK_RATE_HZ / 1000u));
 }
 
 void vTaskDelay(TickType_t ticks)
@@ -88,14 +88,25 @@ BaseType_t FreeRTOS_setsockopt(Socket_t s, int32_t level, int32_t option, const 
     return 0;
 }
 
+static uint32_t address_of(const struct freertos_sockaddr *to)
+{
+#if ipFR_TCP_VERSION_MAJOR < 4
+    return to->sin_addr;
+#else
+    return to->sin_address.ulIP_IPv4;
+#endif
+}
+
 /* Asks the host's stack how the connection goes. */
 static int look(Socket_t s)
 {
-    const int rc = s->connected ? 0
-                                : fake_connect(s->fd, s->to.sin_address.ulIP_IPv4,
-                                               FreeRTOS_htons(s->to.sin_port));
+    int rc = s->connected ? 0 : FAKE_RESET;
 
-    s->connected = rc == 0;
+    if (!s->connected && !s->refused) {
+        rc = fake_connect(s->fd, address_of(&s->to), FreeRTOS_htons(s->to.sin_port));
+        s->connected = rc == 0;
+        s->refused = rc == FAKE_RESET; /* the state stays eCLOSED */
+    }
     return rc;
 }
 

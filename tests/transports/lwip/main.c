@@ -103,7 +103,8 @@ static int tell(const char *name, const char *address, int argc, char **argv)
 {
     static avito_tcp tcp;
     avito_tcp_options o = avito_tcp_options_default();
-    stack s = {name, {NULL, NULL}, avito_posix_clock_ms, entropy, address == NULL};
+    stack s = {name, {NULL, NULL}, avito_posix_clock_ms, entropy, address == NULL, false,
+               NULL, NULL};
 
     o.address = address;
     if (avito_tcp_init(&tcp, &o) != AVITO_OK) {

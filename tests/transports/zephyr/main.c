@@ -1,4 +1,5 @@
 /* main.c - avito_zephyr.h through the story, and its store. */
+#include "tests/transports/fake_net.h"
 #include "tests/transports/stores.h"
 #include "tests/transports/story.h"
 
@@ -16,7 +17,8 @@ int main(int argc, char **argv)
                                avito_zephyr_save_token,
                                avito_zephyr_load_inbox,
                                avito_zephyr_save_inbox};
-    stack s = {"Zephyr", {NULL, NULL}, avito_zephyr_clock_ms, avito_zephyr_entropy, false};
+    stack s = {"Zephyr", {NULL, NULL}, avito_zephyr_clock_ms, avito_zephyr_entropy,
+               false,    true,         fake_reset_after,      fake_stay_silent};
     int failures = stores_run(&store);
 
     s.transport = avito_zephyr_transport(&net);

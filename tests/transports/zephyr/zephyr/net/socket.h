@@ -13,6 +13,7 @@ struct zsock_pollfd {
 #define ZSOCK_POLLOUT      4
 #define ZSOCK_MSG_DONTWAIT 0x40
 #define zsock_addrinfo     addrinfo
+#define DNS_EAI_NONAME     (-2)
 
 int zsock_socket(int family, int type, int protocol);
 int zsock_fcntl(int fd, int command, int flags);
