@@ -83,6 +83,45 @@ static void say_lines(const char *topic, bool retain, const char *lines, const c
     (void)world_publish(&p);
 }
 
+/* A beat of a node that is not there. */
+static void say_beat(const char *node, const char *beat)
+{
+    mqtt_publication p;
+    char topic[64];
+
+    snprintf(topic, sizeof topic, "avito/fleet/test/nodes/%s", node);
+    memset(&p, 0, sizeof p);
+    p.topic = topic;
+    p.payload = (avito_str){beat, strlen(beat)};
+    p.retain = true;
+    (void)world_publish(&p);
+}
+
+static unsigned count_in_log(const char *what)
+{
+    unsigned count = 0;
+
+    for (const char *at = world.log; (at = strstr(at, what)) != NULL; at++) {
+        count++;
+    }
+    return count;
+}
+
+/* Runs until the only node claims the only account; its publications get no PUBACK. */
+static fleet_account *begin_claim(void)
+{
+    fleet_account *a = account_at(0, 0);
+
+    world_begin(1, 1, 1);
+    world.swallow_acks = true;
+    for (int ms = 0; ms < 8000 && a->state != FLEET_CLAIMING; ms += 10) {
+        world_run(10);
+    }
+    world_run(20);
+    assert_int_equal(a->state, FLEET_CLAIMING);
+    return a;
+}
+
 static void say_ledger(const char *lines, const char *epoch)
 {
     say_lines("avito/shop0/fleet/ledger", true, lines, epoch);
@@ -193,10 +232,10 @@ static void test_early_commands_are_kept(void **state)
 
 static void test_the_epoch_is_above_all_that_were_seen(void **state)
 {
-    static const char *const from[] = {"status", "ledger", "beat", "file", "hint"};
+    static const char *const from[] = {"status", "ledger", "beat", "file", "hint", "inbox"};
 
     (void)state;
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 6; i++) {
         world_begin(1, 1, 3);
         if (i == 3) {
             world_kill(0);
@@ -206,15 +245,11 @@ static void test_the_epoch_is_above_all_that_were_seen(void **state)
         say_status("offline", "n9", "00", i == 0 ? "41" : "3");
         say_ledger("", i == 1 ? "41" : "3");
         if (i == 2) {
-            mqtt_publication p;
-
-            memset(&p, 0, sizeof p);
-            p.topic = "avito/fleet/test/nodes/n9";
-            p.payload.ptr =
-                "{\"node\":\"n9\",\"load\":1,\"accounts\":{\"shop0\":41},\"serves\":[]}";
-            p.payload.len = strlen(p.payload.ptr);
-            p.retain = true;
-            (void)world_publish(&p);
+            say_beat("n9",
+                     "{\"node\":\"n9\",\"load\":1,\"accounts\":{\"shop0\":41},\"serves\":[]}");
+        }
+        if (i == 5) {
+            say_lines("avito/shop0/fleet/inbox", true, "", "41");
         }
         if (i == 4) {
             const mqtt_pair pair = {"epoch", "41"};
@@ -268,6 +303,12 @@ static void test_what_the_broker_cannot_do_is_said(void **state)
     world_run(15000);
     assert_non_null(strstr(world.nodes[0].said, "retained"));
     assert_int_equal(world_holder(0), -1);
+    world_end();
+    world_begin(1, 1, 1);
+    world.no_qos1 = true;
+    world_run(15000);
+    assert_non_null(strstr(world.nodes[0].said, "QoS 1"));
+    assert_int_equal(world_holder(0), -1);
 }
 
 /* The session's number comes with the ledger, as long as the broker keeps the session. */
@@ -296,26 +337,96 @@ static void test_state_that_cannot_be_read_ends_the_claim(void **state)
 
     (void)state;
     for (int i = 0; i < 3; i++) {
-        fleet_account *a = account_at(0, 0);
+        fleet_account *a = begin_claim();
 
-        world_begin(1, 1, 1);
-        world.swallow_acks = true; /* so that the claim does not end */
-        for (int ms = 0; ms < 8000 && a->state != FLEET_CLAIMING; ms += 10) {
-            world_run(10);
-        }
-        world_run(20);
         memset(&e, 0, sizeof e);
         e.kind = i < 2 ? MQTT_LARGE : MQTT_MESSAGE;
         e.message.topic = (avito_str){topics[i > 0], strlen(topics[i > 0])};
         e.message.payload = (avito_str){i < 2 ? NULL : "", i < 2 ? 70000 : PTRDIFF_MAX};
         e.message.retain = true;
-        assert_int_equal(a->state, FLEET_CLAIMING);
         assert_true(fleet_reads(a, e.message.topic));
         assert_int_equal(fleet_account_event(a, &e, world.now_ms), FLEET_TAKEN);
         assert_int_equal(a->state, FLEET_WAITING);
         assert_non_null(strstr(world.nodes[0].said, "no memory"));
         world_end();
     }
+}
+
+/* Step 5 comes after the marker, its PUBACK, and the probe's. */
+static void test_a_claim_waits_for_both_answers(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        fleet_account *a = begin_claim();
+        const uint16_t numbers[2] = {a->priv.marker, a->priv.probe};
+        struct world_line *line = &world.nodes[0].accounts[0].line;
+
+        assert_true(a->priv.marked);
+        world_answer(line, MQTT_ACKNOWLEDGED, numbers[i], 0);
+        world_run(4000);
+        assert_null(strstr(world.log, "unsubscribe"));
+        world_answer(line, MQTT_ACKNOWLEDGED, numbers[1 - i], 0);
+        world_run(100);
+        assert_non_null(strstr(world.log, "unsubscribe"));
+        world_end();
+    }
+}
+
+/* They find no room at first. */
+static void test_marker_and_probe_wait_for_room(void **state)
+{
+    (void)state;
+    world_begin(1, 1, 1);
+    world.crowded = 90;
+    world_run(15000);
+    assert_int_equal(world.claims, 1);
+    assert_int_equal(world_holder(0), 0);
+}
+
+/* A former holder's, on its way to the session: what is stored counts. */
+static void test_only_stored_state_is_read(void **state)
+{
+    fleet_account *a = begin_claim();
+    mqtt_event e;
+
+    (void)state;
+    memset(&e, 0, sizeof e);
+    e.kind = MQTT_MESSAGE;
+    e.message.topic = (avito_str){"avito/shop0/fleet/inbox", 23};
+    e.message.payload = (avito_str){"old", 3};
+    assert_int_equal(fleet_account_event(a, &e, world.now_ms), FLEET_TAKEN);
+    assert_false(a->priv.has_inbox);
+    e.message.retain = true;
+    assert_int_equal(fleet_account_event(a, &e, world.now_ms), FLEET_TAKEN);
+    assert_true(a->priv.has_inbox);
+}
+
+static void test_a_claim_that_is_denied_ends(void **state)
+{
+    (void)state;
+    world_begin(1, 1, 1);
+    world.denies_ledger = true;
+    world_run(30000);
+    assert_int_equal(world_holder(0), -1);
+    assert_int_equal(world.claims, 1);
+    assert_non_null(strstr(world.log, "close shop0"));
+    world.denies_ledger = false;
+    world_run(60000);
+    assert_int_equal(world_holder(0), 0);
+}
+
+/* Others go first, if there are any. */
+static void test_who_cannot_serve_it_waits(void **state)
+{
+    (void)state;
+    world_begin(1, 1, 1);
+    world.cannot_serve = true;
+    world_run(30000);
+    assert_int_equal(world.claims, 1);
+    assert_string_equal(word_of(0), "offline");
+    world.cannot_serve = false;
+    world_run(60000);
+    assert_int_equal(world_holder(0), 0);
 }
 
 /* ---- F3 ---- */
@@ -370,7 +481,6 @@ static void test_a_beat_of_many_accounts_is_read(void **state)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
     char beat[1024] = "{\"accounts\":{\"shop0\":3";
-    mqtt_publication p;
 
     (void)state;
     for (size_t i = 0; letters[i] != '\0'; i++) {
@@ -379,12 +489,8 @@ static void test_a_beat_of_many_accounts_is_read(void **state)
     strcat(beat, "}}");
     world_begin(1, 1, 1);
     say_status("online", "n9", "00", "3");
-    memset(&p, 0, sizeof p);
-    p.topic = "avito/fleet/test/nodes/n9";
-    p.payload = (avito_str){beat, strlen(beat)};
-    p.retain = true;
     for (int i = 0; i < 8; i++) {
-        (void)world_publish(&p);
+        say_beat("n9", beat);
         assert_true(waits_at_least(5000, 0));
     }
 }
@@ -397,20 +503,28 @@ static void test_dead_nodes_take_no_place(void **state)
     (void)state;
     world_begin(2, 1, 1);
     for (int i = 0; i < FLEET_NODES; i++) {
-        mqtt_publication p;
-        char topic[64];
+        char name[16];
 
-        snprintf(topic, sizeof topic, "avito/fleet/test/nodes/a%d", i);
-        memset(&p, 0, sizeof p);
-        p.topic = topic;
-        p.payload = (avito_str){"{}", 2};
-        p.retain = true;
-        (void)world_publish(&p);
+        snprintf(name, sizeof name, "a%d", i);
+        say_beat(name, "{}");
     }
     world_run(20000);
     claims = world.claims;
     world_run(60000);
     assert_int_equal(world.claims, claims);
+}
+
+/* A former holder that does not know it yet. */
+static void test_only_the_holder_s_beats_count(void **state)
+{
+    (void)state;
+    world_begin(1, 1, 1);
+    say_status("online", "n9", "00", "3");
+    for (int i = 0; i < 8; i++) {
+        say_beat("n8", "{\"load\":1,\"accounts\":{\"shop0\":2}}");
+        world_run(5000);
+    }
+    assert_int_equal(world_holder(0), 0);
 }
 
 static void test_beats_are_retained(void **state)
@@ -499,6 +613,40 @@ static void test_a_standby_waits(void **state)
         assert_int_equal(world_holder(0), 0);
         world_end();
     }
+}
+
+/* Its status says "offline", by an old will: it is there all the same. */
+static void test_a_beat_ends_the_wait(void **state)
+{
+    (void)state;
+    world_begin(1, 1, 1);
+    say_status("offline", "n9", "00", "3");
+    for (int i = 0; i < 12; i++) {
+        say_beat("n9", "{\"load\":1,\"accounts\":{\"shop0\":3}}");
+        assert_true(waits_at_least(900, 0));
+    }
+    assert_int_equal(world.claims, 0);
+    world_run(8000);
+    assert_int_equal(world_holder(0), 0);
+}
+
+/* Even that of the former holder, which waits only for a moment. */
+static void test_online_ends_the_wait(void **state)
+{
+    fleet_account *a = account_at(0, 0);
+
+    (void)state;
+    world_begin(1, 1, 1);
+    world_run(15000);
+    world.nodes[0].accounts[0].line.has_will = false;
+    world.nodes[0].accounts[0].line.cut = true;
+    for (int ms = 0; ms < 1000 && a->state != FLEET_WAITING; ms++) {
+        world_run(1);
+    }
+    assert_true(a->priv.ours);
+    say_status("online", "n9", "00", "0");
+    assert_true(waits_at_least(19000, 0));
+    assert_int_equal(world.claims, 1);
 }
 
 static void test_no_herd(void **state)
@@ -837,6 +985,34 @@ static void test_writes_wait_for_their_puback(void **state)
     assert_string_equal(world.nodes[0].accounts[0].file, begun_line);
 }
 
+static void test_one_write_is_on_its_way(void **state)
+{
+    fleet_account *a = account_at(0, 0);
+    unsigned before;
+
+    (void)state;
+    world_begin(1, 1, 1);
+    world_run(15000);
+    world.swallow_acks = true;
+    before = count_in_log("retain  avito/shop0/fleet/ledger");
+    assert_int_equal(append(a, begun_line), AVITO_AGAIN);
+    world_run(100);
+    assert_int_equal(append(a, sent_line), AVITO_AGAIN);
+    world_run(1000);
+    assert_int_equal(count_in_log("retain  avito/shop0/fleet/ledger"), before + 1);
+}
+
+/* It may be the only one that still knows, when all start again. */
+static void test_epochs_of_others_are_kept(void **state)
+{
+    (void)state;
+    world_begin(1, 1, 1);
+    say_status("online", "n9", "00", "41");
+    world_run(5000);
+    assert_int_equal(world.nodes[0].accounts[0].kept_epoch, 41);
+    assert_int_equal(world_holder(0), -1);
+}
+
 static void test_writes_wait_for_their_file(void **state)
 {
     fleet_account *a = account_at(0, 0);
@@ -1088,6 +1264,7 @@ static void test_a_hand_over_keeps_its_heir(void **state)
     world.busy = true;
     fleet_hand_over(a, to);
     world_run(100);
+    assert_null(strstr(world.log, "retain handover"));
     say_status("online", world.nodes[holder].name, a->priv.key, "1");
     world_run(100);
     world.busy = false;
@@ -1158,6 +1335,73 @@ static unsigned held_by(size_t node)
     return count;
 }
 
+/* The ledger's last version has no PUBACK yet. */
+static void test_who_leaves_saves_first(void **state)
+{
+    fleet_account *a = account_at(0, 0);
+
+    (void)state;
+    world_begin(1, 1, 1);
+    world_run(15000);
+    world.swallow_acks = true;
+    assert_int_equal(append(a, begun_line), AVITO_AGAIN);
+    fleet_hand_over(a, "n9");
+    world_run(1000);
+    assert_null(strstr(world.log, "retain handover"));
+    world_answer(&world.nodes[0].accounts[0].line, MQTT_ACKNOWLEDGED, a->priv.ledger.packet, 0);
+    world_run(100);
+    assert_non_null(strstr(world.log, "retain handover"));
+}
+
+static void test_who_leaves_ends_its_claims(void **state)
+{
+    fleet_account *a = begin_claim();
+
+    (void)state;
+    assert_true(fleet_leave(&world.nodes[0].fleet, world.now_ms));
+    assert_int_equal(a->state, FLEET_STANDBY);
+    assert_non_null(strstr(world.log, "close shop0"));
+}
+
+/* n9 serves other accounts. */
+static void test_only_who_serves_it_gets_it(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        world_begin(1, 1, 1);
+        world_run(15000);
+        say_beat("n9", i == 0 ? "{\"load\":0,\"serves\":[\"shop1\"]}"
+                              : "{\"load\":0,\"serves\":[\"shop0\"]}");
+        world_run(10);
+        (void)fleet_leave(&world.nodes[0].fleet, world.now_ms);
+        world_run(100);
+        assert_string_equal(word_of(0), i == 0 ? "offline" : "handover");
+        world_end();
+    }
+}
+
+static void test_one_account_at_a_time_is_handed_over(void **state)
+{
+    unsigned most = 0;
+
+    (void)state;
+    world_begin(2, 6, 1);
+    world_kill(1);
+    world_run(20000);
+    world_start(1);
+    world.busy = true;
+    for (int i = 0; i < 3000; i++) {
+        unsigned leaving = 0;
+
+        world_run(100);
+        for (size_t a = 0; a < 6; a++) {
+            leaving += account_at(0, a)->state == FLEET_LEAVING;
+        }
+        most = leaving > most ? leaving : most;
+    }
+    assert_int_equal(most, 1);
+}
+
 static void test_loads_become_equal(void **state)
 {
     (void)state;
@@ -1193,6 +1437,18 @@ static void test_a_bell_reaches_the_holder(void **state)
     assert_int_equal(world.nodes[holder].accounts[0].rang_for, 350000001);
     fleet_ring(&world.nodes[holder].fleet, 350000001);
     assert_int_equal(world.nodes[holder].accounts[0].rang, 2);
+}
+
+static void test_a_bell_rings_for_its_account(void **state)
+{
+    (void)state;
+    world_begin(1, 2, 1);
+    world_run(20000);
+    account_at(0, 0)->user_id = 350000001;
+    account_at(0, 1)->user_id = 350000002;
+    fleet_ring(&world.nodes[0].fleet, 350000002);
+    assert_int_equal(world.nodes[0].accounts[0].rang, 0);
+    assert_int_equal(world.nodes[0].accounts[1].rang, 1);
 }
 
 /* ---- beside them ---- */
@@ -1232,16 +1488,24 @@ int main(void)
         cmocka_unit_test_teardown(test_what_the_broker_cannot_do_is_said, tear_down),
         cmocka_unit_test_teardown(test_the_session_travels, tear_down),
         cmocka_unit_test_teardown(test_state_that_cannot_be_read_ends_the_claim, tear_down),
+        cmocka_unit_test_teardown(test_a_claim_waits_for_both_answers, tear_down),
+        cmocka_unit_test_teardown(test_marker_and_probe_wait_for_room, tear_down),
+        cmocka_unit_test_teardown(test_only_stored_state_is_read, tear_down),
+        cmocka_unit_test_teardown(test_a_claim_that_is_denied_ends, tear_down),
+        cmocka_unit_test_teardown(test_who_cannot_serve_it_waits, tear_down),
         cmocka_unit_test_teardown(test_online_without_beats_is_offline, tear_down),
         cmocka_unit_test_teardown(test_beats_keep_an_account, tear_down),
         cmocka_unit_test_teardown(test_beats_keep_an_account_for_months, tear_down),
         cmocka_unit_test_teardown(test_a_beat_of_many_accounts_is_read, tear_down),
         cmocka_unit_test_teardown(test_dead_nodes_take_no_place, tear_down),
+        cmocka_unit_test_teardown(test_only_the_holder_s_beats_count, tear_down),
         cmocka_unit_test_teardown(test_beats_are_retained, tear_down),
         cmocka_unit_test_teardown(test_who_lost_its_connection_looks_first, tear_down),
         cmocka_unit_test_teardown(test_another_s_key_means_standing_by, tear_down),
         cmocka_unit_test_teardown(test_without_the_node_s_connection_nobody_claims, tear_down),
         cmocka_unit_test_teardown(test_a_standby_waits, tear_down),
+        cmocka_unit_test_teardown(test_a_beat_ends_the_wait, tear_down),
+        cmocka_unit_test_teardown(test_online_ends_the_wait, tear_down),
         cmocka_unit_test_teardown(test_no_herd, tear_down),
         cmocka_unit_test_teardown(test_at_most_four_claims_at_once, tear_down),
         cmocka_unit_test_teardown(test_after_a_gap_timers_begin_anew, tear_down),
@@ -1255,6 +1519,8 @@ int main(void)
         cmocka_unit_test_teardown(test_a_claim_takes_hints_until_its_end, tear_down),
         cmocka_unit_test_teardown(test_retained_before_local, tear_down),
         cmocka_unit_test_teardown(test_writes_wait_for_their_puback, tear_down),
+        cmocka_unit_test_teardown(test_one_write_is_on_its_way, tear_down),
+        cmocka_unit_test_teardown(test_epochs_of_others_are_kept, tear_down),
         cmocka_unit_test_teardown(test_writes_wait_for_their_file, tear_down),
         cmocka_unit_test_teardown(test_a_write_that_is_denied_waits, tear_down),
         cmocka_unit_test_teardown(test_a_refusal_is_at_the_broker_before_it_is_said, tear_down),
@@ -1271,8 +1537,13 @@ int main(void)
         cmocka_unit_test_teardown(test_who_leaves_takes_no_command, tear_down),
         cmocka_unit_test_teardown(test_a_hand_over_to_a_dead_node_is_taken_up_later, tear_down),
         cmocka_unit_test_teardown(test_who_leaves_hands_all_over, tear_down),
+        cmocka_unit_test_teardown(test_who_leaves_saves_first, tear_down),
+        cmocka_unit_test_teardown(test_who_leaves_ends_its_claims, tear_down),
+        cmocka_unit_test_teardown(test_only_who_serves_it_gets_it, tear_down),
+        cmocka_unit_test_teardown(test_one_account_at_a_time_is_handed_over, tear_down),
         cmocka_unit_test_teardown(test_loads_become_equal, tear_down),
         cmocka_unit_test_teardown(test_a_bell_reaches_the_holder, tear_down),
+        cmocka_unit_test_teardown(test_a_bell_rings_for_its_account, tear_down),
         cmocka_unit_test_teardown(test_an_old_will_is_contradicted, tear_down),
         cmocka_unit_test_teardown(test_a_higher_epoch_ends_ours, tear_down),
     };

@@ -67,7 +67,7 @@ static struct {
     uint32_t now_ms;
     bool up, swallow_marks, swallow_acks, no_probe, no_retain, forgets_sessions, saves_nothing,
         swallow_status, no_node_lines, denies_ledger, slow_files, full_files, busy,
-        no_room_for_hints;
+        no_room_for_hints, no_qos1, cannot_serve;
     uint32_t expiry_s, crowded; /* of 100 publications so many find no room at first */
     struct world_node nodes[WORLD_NODES];
     size_t count, accounts;
@@ -406,6 +406,9 @@ static bool world_hook_begin(void *ctx, fleet_account *a)
 
     (void)ctx;
     world_note("begin", a->name);
+    if (world.cannot_serve) {
+        return false;
+    }
     own->active = true;
     own->begun_ms = world.now_ms;
     if (!world.saves_nothing) {
@@ -616,6 +619,7 @@ static void world_take(const struct world_event *from, mqtt_event *e)
     e->session_present = from->reason != 0;
     e->session_expiry_s = world.expiry_s;
     e->no_retain = world.no_retain;
+    e->no_qos1 = world.no_qos1;
     e->message.topic = (avito_str){from->topic, strlen(from->topic)};
     e->message.payload = (avito_str){from->payload, from->len};
     e->message.properties = (avito_str){(const char *)from->properties, from->properties_len};
