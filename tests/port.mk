@@ -127,9 +127,10 @@ $(addprefix build/port/$(1)/,$(PORT_UNIT)): build/port/$(1)/%: build/port/$(1)/%
 	$$(PORT_CC_$(1)) $$(PORT_LINK_$(1)) $$^ -o $$@
 endef
 
-# Test programs are not optimised, which is quick to compile, and split answers at fewer points: what
-# can be different here is the core.
-PORT_FLAGS = -std=c99 -D_GNU_SOURCE -w -DSPLITS_MAX=25 -DPAIRS_MAX=0 -D_FILE_OFFSET_BITS=64 -I$(PORT_CMOCKA)/include $(PORT_INCLUDES)
+# Test programs are not optimised, which is quick to compile, and try fewer splits, pairs, lists, values
+# and pieces: what can be different here is the core.
+PORT_FLAGS = -std=c99 -D_GNU_SOURCE -w -DSPLITS_MAX=25 -DPAIRS_MAX=0 -DLISTS_STEP=11 -DVALUES_STEP=17 -DPIECES_STEP=9 \
+    -D_FILE_OFFSET_BITS=64 -I$(PORT_CMOCKA)/include $(PORT_INCLUDES)
 
 # Nothing is missing from the core once mem_str.c is there: --no-undefined of a link that makes a file
 # to link again. Then those functions are hidden, so that the tests' own use of the C library and the

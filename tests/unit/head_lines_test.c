@@ -17,6 +17,11 @@
 #define AVITO_MESSENGER_IMPLEMENTATION
 #include "avito_messenger.h"
 
+/* Other machines put each VALUES_STEP-th value into a byte. */
+#ifndef VALUES_STEP
+#define VALUES_STEP 1
+#endif
+
 static const char *const heads[] = {
     "HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\nDate: Sun, 22 Nov 2026 12:00:59 GMT\r\n"
     "Content-Type: application/json\r\nContent-Length: 300\r\nConnection: keep-alive\r\n"
@@ -130,7 +135,7 @@ static void test_changed(void **state)
         const size_t len = strlen(heads[i]);
         for (size_t at = 0; at < len; at++) {
             memcpy(bytes, heads[i], len);
-            for (int value = 0; value < 256; value++) {
+            for (int value = 0; value < 256; value += VALUES_STEP) {
                 bytes[at] = (char)value;
                 compare(bytes, len);
             }
