@@ -5,6 +5,7 @@
  *     struct guard room = guard_end(512);    room.data[512] traps
  *     struct guard room = guard_begin(512);  room.data[-1] traps
  *     struct guard text = guard_copy(s, n);  a copy of s that ends at the trap, read-only
+ *     guard_put(&room, s, n)                 the next piece of a text, that ends at the trap
  *     guard_free(&room);
  *
  * The memory of guard_end() has the alignment that its size leaves it: an odd size gives an odd
@@ -71,6 +72,15 @@ static inline struct guard guard_copy(const void *bytes, size_t size)
         abort();
     }
     return g;
+}
+
+/* Copies these bytes, at most g->size, to the end of the memory. Returns where they begin there. A mapping for
+ * each piece of a text would be most of a test's time. */
+static inline const char *guard_put(struct guard *g, const void *bytes, size_t n)
+{
+    char *begin = (char *)g->data + (g->size - n);
+    memcpy(begin, bytes, n);
+    return begin;
 }
 
 static inline void guard_free(struct guard *g)

@@ -25,15 +25,15 @@
 /* Feeds `text` in exact copies of pieces of `piece` bytes (0: at once) and ends it. */
 static int feed(struct avitoi_json *j, const char *text, size_t len, size_t piece)
 {
+    struct guard window = guard_end(piece == 0 ? len : piece);
     int rc = AVITO_AGAIN;
 
     for (size_t at = 0; at < len && rc == AVITO_AGAIN;) {
-        size_t n = piece == 0 || len - at < piece ? len - at : piece, used = 0;
-        struct guard copy = guard_copy(text + at, n);
-        rc = avitoi_json_feed(j, (const char *)copy.data, n, &used);
-        guard_free(&copy);
+        size_t n = len - at < window.size ? len - at : window.size, used = 0;
+        rc = avitoi_json_feed(j, guard_put(&window, text + at, n), n, &used);
         at += n;
     }
+    guard_free(&window);
     return rc == AVITO_AGAIN ? avitoi_json_end(j) : rc;
 }
 

@@ -42,10 +42,8 @@ static int read_chat(const char *text, size_t piece, size_t room, avito_chat *ch
     j.raw = &avitoi_keep_part;
     for (size_t at = 0; at < len && rc == AVITO_AGAIN; at += piece) {
         const size_t n = len - at < piece ? len - at : piece;
-        char *bytes = (char *)window.data + (piece - n); /* nothing is read behind them */
         size_t used;
-        memcpy(bytes, text + at, n);
-        rc = avitoi_keep_feed(&j, bytes, n, &used);
+        rc = avitoi_keep_feed(&j, guard_put(&window, text + at, n), n, &used);
     }
     guard_free(&window);
     rc = rc == AVITO_AGAIN ? avitoi_json_end(&j) : rc;
