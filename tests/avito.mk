@@ -34,6 +34,8 @@ TEST_SCRIPTS  += tests/avito/gateway.sh
 TEST_PACKAGES += mosquitto mosquitto-clients python3-paho-mqtt openssl
 # Several gateways that share accounts; their times are a fifth.
 build/tests/fleet_test: $(patsubst %,build/obj/tools/avito/%.san.o,ledger jsonl language mqtt order)
+test-programs: build/obj/tests/avito/fleet_test.o # for fleet_plants.py, which has tcc compile what it changes
+TEST_PACKAGES += tcc
 TEST_SCRIPTS  += tests/avito/fleet.sh tests/avito/fleet_plants.sh
 TEST_SCRIPTS  += tests/avito/gateway_dist.sh
 TEST_PACKAGES += shellcheck systemd jq

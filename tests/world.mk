@@ -10,6 +10,7 @@
 WORLD_PARTS   := world net people hook device picture check main
 WORLD_OBJECTS := $(WORLD_PARTS:%=build/obj/tests/world/%.o)
 TEST_SCRIPTS  += tests/world/seeds.sh tests/world/checks.sh
+TEST_PACKAGES += tcc
 
 build/world: $(WORLD_OBJECTS) build/obj/tests/world/impl.o build/libsimulator.a
 	$(CC) $^ -o $@ $(SIMULATOR_LIBS)

@@ -2,13 +2,10 @@
 must notice each; the simulated worlds of fleet_sim.c must notice some by chance ("random" on the command
 line); and those of fleet_join_sim.c ("joined") some, and bugs in what stands around it. Other words choose
 plants by a part of their name."""
-import os
 import sys
-import time
 
 from gateway_plants import CORE as GATEWAY, link, noticed, plant, tell
 
-BEGAN = time.time()
 FOLDER = "build/fleet_plant/%s"  # a test each: their scripts run at once
 CORE = ["ledger", "jsonl", "language", "mqtt", "order"]
 JOIN_CORE = GATEWAY + ["fleet", "fleet_seat"]
@@ -147,18 +144,7 @@ def build(name, old, new, test):
         return problem
     core, libraries = (JOIN_CORE, ["build/libsimulator.a", "-lhttp_parser", "-lcjson"]) if test == "fleet_join_sim" else (CORE, ["-lcmocka"])
     objects = [f"build/obj/tools/avito/{x}.o" for x in core if f"{x}.c" != name]
-    return link("-O0" if test == "fleet_test" else "-O1", f"{folder}/{name}", *objects, test_object(test), "build/lib/avito.o",
-                *libraries, "-lbearssl", "-o", f"{folder}/{test}")
-
-
-def test_object(test):
-    """make builds fleet_test with sanitizers, which a hundred plants need not wait for."""
-    own = f"{FOLDER % test}/{test}.o"
-    if test != "fleet_test":
-        return f"build/obj/tests/avito/{test}.o"
-    if not os.path.exists(own) or os.path.getmtime(own) < BEGAN:
-        link("-O0", "-c", f"tests/avito/{test}.c", "-o", own)
-    return own
+    return link(f"{folder}/{name}", *objects, f"build/obj/tests/avito/{test}.o", "build/lib/avito.o", *libraries, "-lbearssl", "-o", f"{folder}/{test}")
 
 
 def chosen(words):
