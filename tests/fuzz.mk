@@ -15,7 +15,8 @@ FUZZ_MSAN_PROGRAMS := $(FUZZ_MSAN:%=build/fuzz-msan/%)
 FUZZ_TINY_PROGRAMS := $(FUZZ_TINY:%=build/fuzz-tiny/%)
 FUZZ_ALL := $(FUZZ_PROGRAMS) $(FUZZ_MSAN_PROGRAMS) $(FUZZ_TINY_PROGRAMS)
 
-FUZZ_FLAGS := -std=c99 -g -Wall -Wextra -Wno-unused-function -Werror $(INCLUDES) -Itests/fuzz -D_GNU_SOURCE
+# AVITO_STATIC: only what a target uses is compiled. That of the program is linked with a library of its own.
+FUZZ_FLAGS := -std=c99 -g -DAVITO_STATIC=1 -Wall -Wextra -Wno-unused-function -Werror $(INCLUDES) -Itests/fuzz -D_GNU_SOURCE
 FUZZ_ASAN := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 $(FUZZ_PROGRAMS): FUZZ_FLAGS += -O1 $(FUZZ_ASAN)
 $(FUZZ_TINY_PROGRAMS): FUZZ_FLAGS += -Os $(FUZZ_ASAN) -DAVITO_TINY=1 -DAVITO_WITH_SIMD=0 -DAVITO_WITH_SHORTCUTS=0
@@ -32,7 +33,7 @@ $(call fuzz_of,webhook_request): FUZZ_LIBS := -lhttp_parser
 $(call fuzz_of,stored pem tls_server): FUZZ_LIBS := -lbearssl
 build/fuzz/control: FUZZ_LIBS = $(SIMULATOR_LIBS) # and its sources: tools/simulator.mk
 build/fuzz/program: tools/avito/language.c tools/avito/russian.c tests/compile/impl.c
-build/fuzz/program: FUZZ_FLAGS += -Itools/avito
+build/fuzz/program: FUZZ_FLAGS += -Itools/avito -UAVITO_STATIC
 build/fuzz/program: FUZZ_LIBS := -linih
 
 define fuzz_rule
