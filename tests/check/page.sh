@@ -1,6 +1,6 @@
 #!/bin/sh
 # The page of the simulator in a headless browser (tests/page). Where no browser can be installed it
-# says so, and counts as not run.
+# says so, and counts as not run. page.sh PART...: only these; `access` has a script of its own.
 set -u
 mkdir -p build/logs build/node
 
@@ -8,6 +8,10 @@ not_run() {
     echo "not run - the page in a browser: $1"
     exit 0
 }
+
+# Two of these may begin at the same time; one installs.
+exec 9>build/node/lock
+flock 9 || exit 1
 
 missing=
 for program in chromium node npm; do
@@ -24,5 +28,6 @@ if [ ! -e build/node/node_modules/axe-core/axe.min.js ] ||
         playwright-core axe-core >build/logs/page-npm.txt 2>&1 ||
         not_run "npm cannot install playwright-core and axe-core, see build/logs/page-npm.txt"
 fi
-[ $# -ne 0 ] || set -- story windows many attacks access picture
+exec 9>&-
+[ $# -ne 0 ] || set -- story windows many attacks picture
 exec node tests/page/run.mjs "$@"
