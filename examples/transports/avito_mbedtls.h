@@ -10,7 +10,7 @@
  *     options.transport = avito_mbedtls_transport(&tls);
  *
  * For boards whose system brings mbedTLS (ESP-IDF, Zephyr, FreeRTOS): BearSSL need not be built then. mbedTLS
- * 2.28 and 3 (it ran with 2.28.3 and 3.6.6). It allocates: the records of a connection, 16 KB
+ * 2.28 to 4 (it ran with 2.28.3, 3.6.6 and 4.0.0). It allocates: the records of a connection, 16 KB
  * each way unless MBEDTLS_SSL_IN_CONTENT_LEN and MBEDTLS_SSL_OUT_CONTENT_LEN say less, in init, and what a
  * handshake needs while it lasts.
  *
@@ -23,6 +23,8 @@
  *     the end of an answer.
  *   - 3.6 offers RSA-PSS as soon as it offers TLS 1.3, and then refuses a server that takes that in TLS 1.2
  *     (-0x6600). So it is TLS 1.2 here. For more raise tls->config, and call psa_crypto_init() before.
+ *   - 4 takes random bytes from PSA alone: `random` is then only for avito_mbedtls_entropy(). Call psa_crypto_init()
+ *     before anything is parsed (ESP-IDF and Zephyr do so at start).
  *   - In TLS 1.3 a ticket comes as an error. It is skipped. */
 #ifndef AVITO_MBEDTLS_H
 #define AVITO_MBEDTLS_H
@@ -181,6 +183,7 @@ static int avito_mbedtls_connect(void *ctx, const avito_server *to)
 
     if (!t->started) {
         t->begun = true;
+        t->reason = 0; /* the connection before is past */
         rc = (t->below.functions->connect)(t->below.ctx, to);
         rc = rc == AVITO_OK ? avito_mbedtls_start(t, to->host) : rc;
         if (rc != AVITO_OK) {
@@ -329,7 +332,9 @@ static int avito_mbedtls_configure(avito_mbedtls *t, mbedtls_x509_crt *roots)
 #elif MBEDTLS_VERSION_NUMBER >= 0x03020000
     mbedtls_ssl_conf_max_tls_version(&t->config, MBEDTLS_SSL_VERSION_TLS1_2);
 #endif
+#if MBEDTLS_VERSION_NUMBER < 0x04000000
     mbedtls_ssl_conf_rng(&t->config, t->random, t->random_ctx);
+#endif
     if (roots != NULL) {
         mbedtls_ssl_conf_ca_chain(&t->config, roots, NULL);
     }

@@ -172,13 +172,13 @@ static int avito_openssl_connect(void *ctx, const avito_server *to)
 
     if (o->ssl == NULL) {
         o->begun = true;
+        o->reason = 0; /* the connection before is past */
         rc = (o->below.functions->connect)(o->below.ctx, to);
         if (rc != AVITO_OK) {
             return rc;
         }
         o->open = o->broken = o->more = false;
         o->trouble = 0;
-        o->reason = 0;
         rc = avito_openssl_start(o, to->host);
         if (rc != AVITO_OK) {
             return rc;

@@ -269,6 +269,22 @@ static void garbage(void **state)
     end();
 }
 
+/* Why the line refuses is the line's own number, whatever the library said of the connection
+ * before. */
+static void refused_after_garbage(void **state)
+{
+    (void)state;
+    begin("good-ec");
+    peer.raw = (const unsigned char *)"HTTP/1.1 400 Bad Request\r\n\r\n";
+    peer.raw_len = 28;
+    assert_int_equal(side_connect(&side), AVITO_ERR_TLS);
+    side_close(&side);
+    peer.refuses = true;
+    assert_int_equal(side_connect(&side), AVITO_ERR_CONNECT);
+    assert_int_equal(side.transport.functions->detail(side.transport.ctx), 104);
+    end();
+}
+
 int other_tls_run(const struct other_tls *what)
 {
     const struct CMUnitTest tests[] = {
@@ -283,6 +299,7 @@ int other_tls_run(const struct other_tls *what)
         cmocka_unit_test(again),
         cmocka_unit_test(held_bytes),
         cmocka_unit_test(garbage),
+        cmocka_unit_test(refused_after_garbage),
     };
     library = what;
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -159,6 +159,9 @@ static int peer_connect(void *ctx, const avito_server *to)
     }
     peer->connects += peer->connect_agains == 0;
     peer->agains = 0;
+    if (peer->refuses) {
+        return AVITO_ERR_CONNECT;
+    }
     SSL_free(peer->ssl);
     peer->ssl = SSL_new(peer->ctx);
     SSL_set_bio(peer->ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));

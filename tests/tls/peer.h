@@ -26,6 +26,7 @@ struct peer {
     size_t recv_piece, send_piece; /* at most this many at once; 0: any number */
     bool again;                    /* AVITO_IO_AGAIN before every piece, both ways */
     size_t connect_agains;
+    bool refuses;             /* connect: error */
     size_t send_blocks_after; /* send: AGAIN for ever after this many bytes; 0: never */
     size_t send_fails_after;  /* send: error after this many bytes; 0: never */
     bool never_wait;
