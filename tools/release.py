@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """make release: every package of this library, from one description (tools/release/facts.txt).
 
-    tools/release.py [DIR]        default build/release
+    tools/release.py [DIR [FACTS]]        default build/release, tools/release/facts.txt
 
 Of tools/release/KIND each file becomes one of the package: @fact@ is replaced, the rest stays. What is
 copied from elsewhere stands in the functions below. The same tree gives the same bytes.
@@ -44,9 +44,9 @@ def read(path):
         return file.read()
 
 
-def facts():
+def facts(path):
     """name -> text"""
-    found = dict(re.findall(r"^(\w+) *= *(.*)$", read(f"{TEMPLATES}/facts.txt"), re.M))
+    found = dict(re.findall(r"^(\w+) *= *(.*)$", read(path), re.M))
     found["version"] = re.search(r'^#define AVITO_VERSION "(.*)"', read("avito_messenger.h"), re.M).group(1)
     licence = read("LICENSE").split("\n", 4)[4].rstrip("\n")
     found["contact"] = f"{found['author']} <{found['email'] or 'authors@example.org'}>"
@@ -243,7 +243,7 @@ def write(folder, made):
 def main():
     folder = sys.argv[1] if len(sys.argv) > 1 else "build/release"
     os.chdir(dist.TOP)
-    known = facts()
+    known = facts(sys.argv[2] if len(sys.argv) > 2 else f"{TEMPLATES}/facts.txt")
     try:
         known["single"] = dist.single_file().encode()
         made = {}

@@ -18,9 +18,9 @@ def ran(what, command, **more):
     return done.stdout if good else None
 
 
-def one(pattern):
+def one(pattern, folder=RELEASE):
     """The one file of the release whose name matches."""
-    found = glob.glob(f"{RELEASE}/{pattern}")
+    found = glob.glob(f"{folder}/{pattern}")
     if len(found) != 1:
         raise FileNotFoundError(f"{pattern}: {len(found)} files")
     return os.path.abspath(found[0])

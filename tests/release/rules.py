@@ -30,6 +30,9 @@ def arduino(folder):
     for sketch in os.listdir(f"{folder}/examples"):
         check(f"arduino: {sketch} is a folder with a sketch of its name",
               os.path.exists(f"{folder}/examples/{sketch}/{sketch}.ino"))
+        lines = re.sub(r"/\*.*?\*/", "", text(f"{folder}/examples/{sketch}/{sketch}.ino"), flags=re.S).splitlines()
+        lines = [line for line in lines if line.strip(" {}") and not line.startswith("#")]
+        check(f"arduino: {sketch} has ten lines at most, without includes and braces", len(lines) <= 10, len(lines))
 
 
 def arduino_keywords(folder):
@@ -112,6 +115,10 @@ def zephyr(folder):
     check("zephyr: build.kconfig leads to a Kconfig", os.path.isfile(f"{folder}/{module['build']['kconfig']}"))
     for path in module["samples"]:
         for name in os.listdir(f"{folder}/{path}"):
+            config = dict(re.findall(r"^CONFIG_(\w+)=(.*)$", text(f"{folder}/{path}/{name}/prj.conf"), re.M))
+            check(f"zephyr: {name} takes records as large as servers send them (1,500 unless said)",
+                  int(config.get("MBEDTLS_SSL_MAX_CONTENT_LEN", 1500)) >= 16384)
+            check(f"zephyr: {name} waits for its address", config.get("NET_CONFIG_NEED_IPV4") == "y")
             sample = yaml(f"{folder}/{path}/{name}/sample.yaml")
             check(f"zephyr: {name}: sample.yaml has a sample and tests with names of its kind",
                   sample["sample"]["name"] and all(re.fullmatch(r"sample\.[a-z0-9_.]+", test) for test in sample["tests"]))

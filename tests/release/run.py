@@ -49,12 +49,13 @@ def cmake(service):
     source = f"{unpacked(one('avito-messenger-*.tar.gz'), 'c')}/avito-messenger-{VERSION}"
     prefix = f"{TOP}/{ROOM}/prefix"
     shutil.rmtree(prefix, ignore_errors=True)
-    for build in ("cmake", "cmake-found", "cmake-inside"):
+    for build in ("cmake", "cmake-found", "cmake-inside", "cmake-fetched"):
         shutil.rmtree(f"{ROOM}/{build}", ignore_errors=True)
     ran("cmake: configured", ["cmake", "-S", source, "-B", f"{ROOM}/cmake", f"-DCMAKE_INSTALL_PREFIX={prefix}"])
     ran("cmake: built", ["cmake", "--build", f"{ROOM}/cmake"])
     ran("cmake: installed", ["cmake", "--install", f"{ROOM}/cmake"])
-    for name, option in (("cmake-found", f"-DCMAKE_PREFIX_PATH={prefix}"), ("cmake-inside", f"-DSOURCE={source}")):
+    for name, option in (("cmake-found", f"-DCMAKE_PREFIX_PATH={prefix}"), ("cmake-inside", f"-DSOURCE={source}"),
+                         ("cmake-fetched", f"-DARCHIVE={one('avito-messenger-*.tar.gz')}")):
         ran(f"{name}: configured", ["cmake", "-S", "tests/release/cmake", "-B", f"{ROOM}/{name}", option])
         ran(f"{name}: built", ["cmake", "--build", f"{ROOM}/{name}"])
         speaks(name, f"{ROOM}/{name}/use", service)
@@ -76,14 +77,16 @@ def pkg_config(prefix, service):
 
 
 def meson(service):
-    """The wrap, with the archive where Meson keeps what it has fetched."""
+    """The wrap, with the archive where it says: it names no address while the library has none."""
     folder = f"{ROOM}/meson"
+    wrap = text(one("avito_messenger.wrap"))
+    check("meson: the wrap leads to no address that does not exist", "source_url" not in wrap, wrap)
     shutil.rmtree(folder, ignore_errors=True)
-    os.makedirs(f"{folder}/subprojects/packagecache")
+    os.makedirs(f"{folder}/subprojects/packagefiles")
     shutil.copy("tests/release/meson/meson.build", folder)
     shutil.copy(USE, folder)
     shutil.copy(one("avito_messenger.wrap"), f"{folder}/subprojects")
-    shutil.copy(one("avito-messenger-*.tar.gz"), f"{folder}/subprojects/packagecache")
+    shutil.copy(one("avito-messenger-*.tar.gz"), f"{folder}/subprojects/packagefiles")
     ran("meson: the wrap is taken, its hash is right", ["meson", "setup", "build"], cwd=folder)
     ran("meson: built", ["meson", "compile", "-C", "build"], cwd=folder)
     speaks("meson", f"{folder}/build/use", service)
@@ -134,17 +137,18 @@ def bearssl_source(feed, downloads):
 
 
 def openwrt(service):
-    feed = f"{unpacked(one('openwrt-feed-*.tar.gz'), 'openwrt')}/avito-feed"
-    top = os.path.dirname(feed)
-    os.makedirs(f"{top}/include")
-    os.makedirs(f"{top}/dl")
-    shutil.copy("tests/release/openwrt/rules.mk", top)
-    shutil.copy("tests/release/openwrt/package.mk", f"{top}/include")
-    bearssl_source(feed, f"{top}/dl")
-    rules.openwrt(feed)
-    for package in ("bearssl", "avito"):
-        ran(f"openwrt: {package} is built", ["make", "-j2", "-C", f"{feed}/{package}", f"TOPDIR={top}"])
-    out = ran("openwrt: avito reaches the service", [f"{top}/root/usr/bin/avito", "chats"], env=service.environment(HOME=top))
+    """The feed beside a build system, as its README says."""
+    top = unpacked(one("openwrt-feed-*.tar.gz"), "openwrt")
+    system = f"{top}/openwrt"
+    shutil.copytree("tests/release/openwrt", system)
+    os.makedirs(f"{system}/package/ca-bundle")
+    os.makedirs(f"{system}/dl")
+    bearssl_source(f"{top}/avito-feed", f"{system}/dl")
+    rules.openwrt(f"{top}/avito-feed")
+    lines = re.search(r"```sh\n(.*?)```", text(f"{top}/avito-feed/README.md"), re.S).group(1)
+    ran("openwrt: avito is built as the README says", ["sh", "-ec", lines], cwd=system)
+    check("openwrt: the system's own feeds stay", "src-git packages" in text(f"{system}/feeds.conf"))
+    out = ran("openwrt: avito reaches the service", [f"{system}/root/usr/bin/avito", "chats"], env=service.environment(HOME=top))
     check("openwrt: and lists a chat", (out or "").count("\n") == 2, out)
 
 
@@ -184,31 +188,37 @@ def chip(component):
                f"{lwip}/src/include/compat/posix", f"{lwip}/port/include", "/usr/lib/picolibc/riscv64-unknown-elf/include")
     ran("esp-idf: the component compiles for ESP32-C3 without a warning",
         ["riscv64-unknown-elf-gcc", "-march=rv32imc", "-mabi=ilp32", "-std=gnu99", "-Os", "-Wall", "-Wextra", "-Werror",
-         "-Wno-unused-function", "-D_POSIX_C_SOURCE=200809L", "-D_POSIX_TIMERS=1", "-DCLOCK_MONOTONIC=4", "-DAVITO_WITH_POSIX=1",
+         "-Wno-unused-function", "-D_POSIX_C_SOURCE=200809L", "-D_POSIX_TIMERS=1", "-DCLOCK_MONOTONIC=4",
+         "-DAVITO_WITH_POSIX=1",
          "-DMBEDTLS_USER_CONFIG_FILE=<chip.h>",
          "-DAVITO_WITH_FILES=0", "-DAVITO_TINY=1", f"-I{folders[0]}", *(f"-isystem{path}" for path in folders[1:]),
          "-c", f"{component}/avito_messenger.c", "-o", f"{TOP}/{ROOM}/esp-idf/chip.o"])
 
 
-def esp_idf():
+def esp_idf(has_kconfig):
     component = f"{unpacked(one('avito_messenger-esp-idf-*.tar.gz'), 'esp-idf')}/avito_messenger"
     rules.esp_idf(component)
     chip(component)
-    with Simulator("--chats", "2") as service:
-        build_example("esp-idf", f"{component}/examples/answer", "avito_answer",
-                      {"IDF_PATH": f"{TOP}/tests/release/esp-idf"}, service)
+    if has_kconfig:
+        with Simulator("--chats", "2") as service:
+            build_example("esp-idf", f"{component}/examples/answer", "avito_answer",
+                          {"IDF_PATH": f"{TOP}/tests/release/esp-idf"}, service)
 
 
-def zephyr():
+def zephyr(has_kconfig):
+    """The sample with its own roots, whose memory counts, and that of the service behind them."""
     module = f"{unpacked(one('avito_messenger-zephyr-*.tar.gz'), 'zephyr')}/avito_messenger"
     rules.zephyr(module)
-    roots = "".join(f'"{line}\\n"' for line in text(f"{CERTS}/roots.pem").splitlines())
-    check("zephyr: the sample has roots", "BEGIN CERTIFICATE" in text(f"{module}/samples/answer/src/roots.h"))
-    with open(f"{module}/samples/answer/src/roots.h", "w", encoding="utf-8") as file:
-        file.write(f"static const char roots_pem[] = {roots};\n")
-    with Simulator("--chats", "2") as service:
-        build_example("zephyr", f"{module}/samples/answer", "app",
-                      {"ZEPHYR_BASE": f"{TOP}/tests/release/zephyr"}, service)
+    roots = f"{module}/samples/answer/src/roots.h"
+    lines = text(roots)
+    check("zephyr: the sample has roots", "BEGIN CERTIFICATE" in lines)
+    own = "".join(f'    "{line}\\n"\n' for line in text(f"{CERTS}/roots.pem").splitlines())
+    with open(roots, "w", encoding="utf-8") as file:
+        file.write(f"{lines.rstrip().rstrip(';')}\n{own};\n")
+    if has_kconfig:
+        with Simulator("--chats", "2") as service:
+            build_example("zephyr", f"{module}/samples/answer", "app",
+                          {"ZEPHYR_BASE": f"{TOP}/tests/release/zephyr"}, service)
 
 
 # ---- Arduino ----
@@ -229,14 +239,28 @@ def arduino_room():
     return libraries
 
 
-def arduino_build(libraries, board, sketch):
-    out = os.path.abspath(f"{ROOM}/arduino/{board}")
+def compiled(libraries, name, sketch):
+    """The sketch and what it includes, by the compiler that boards.txt names for this board."""
+    platform = os.path.abspath(f"{ROOM}/arduino/hardware/debian/boards")
+    board = dict(re.findall(rf"^{name}\.(\w+)=(.*)$", text("tests/release/arduino/boards.txt"), re.M))
+    flags = board["flags"].replace("{runtime.platform.path}", platform).split()
+    folders = [f"{libraries}/AvitoMessenger/src", f"{platform}/cores/core"]
+    folders += [] if name == "esp8266" else [f"{libraries}/ArduinoBearSSL/src"]
+    return subprocess.run(
+        [board["cxx"], *flags, "-Os", "-Wall", "-Wextra", "-Wno-missing-field-initializers", "-Wno-unused-function", "-fno-rtti",
+         "-fno-exceptions", "-DARDUINO=10819", *(f"-I{folder}" for folder in folders), "-include", "Arduino.h", "-x", "c++",
+         "-c", f"{libraries}/AvitoMessenger/examples/{sketch}/{sketch}.ino", "-o", os.path.abspath(f"{ROOM}/arduino/{name}.o")],
+        capture_output=True, text=True, check=False)
+
+
+def arduino_build(libraries, name, sketch):
+    out = os.path.abspath(f"{ROOM}/arduino/{name}")
     shutil.rmtree(out, ignore_errors=True)
     for folder in (out, f"{ROOM}/arduino/tools"):
         os.makedirs(folder, exist_ok=True)
     return subprocess.run(
         ["arduino-builder", "-compile", "-hardware", "/usr/share/arduino-builder", "-hardware", f"{ROOM}/arduino/hardware",
-         "-tools", f"{ROOM}/arduino/tools", "-libraries", libraries, "-fqbn", f"debian:boards:{board}", "-build-path", out,
+         "-tools", f"{ROOM}/arduino/tools", "-libraries", libraries, "-fqbn", f"debian:boards:{name}", "-build-path", out,
          "-ide-version", "10819", "-warnings", "all", f"{libraries}/AvitoMessenger/examples/{sketch}/{sketch}.ino"],
         capture_output=True, text=True, check=False)
 
@@ -245,13 +269,16 @@ def arduino():
     libraries = arduino_room()
     rules.arduino(f"{libraries}/AvitoMessenger")
     rules.platformio(f"{libraries}/AvitoMessenger")
-    for board, sketch in (("esp8266", "Ten_lines_ESP8266"), ("esp32", "Ten_lines_ESP32"), ("other", "Ten_lines_Ethernet")):
-        done = arduino_build(libraries, board, sketch)
-        check(f"arduino: {sketch} is built by arduino-builder", done.returncode == 0, (done.stdout + done.stderr)[-3000:])
-        check(f"arduino: {sketch} without a warning", "warning" not in done.stderr, done.stderr[-3000:])
-    done = arduino_build(libraries, "uno", "Ten_lines_Ethernet")
-    check("arduino: AVR is refused", done.returncode != 0)
-    check("arduino: and the compiler says why", "needs an int of 32 bits" in done.stderr, done.stderr[:2000])
+    ways = [("the compiler", compiled)]
+    ways += [("arduino-builder", arduino_build)] if has("sketches by arduino-builder", "arduino-builder") else []
+    for way, build in ways:
+        for name, sketch in (("esp8266", "Ten_lines_ESP8266"), ("esp32", "Ten_lines_ESP32"), ("other", "Ten_lines_Ethernet")):
+            done = build(libraries, name, sketch)
+            check(f"arduino: {sketch} is built by {way}", done.returncode == 0, (done.stdout + done.stderr)[-3000:])
+            check(f"arduino: {sketch} without a warning", "warning" not in done.stderr, done.stderr[-3000:])
+        done = build(libraries, "uno", "Ten_lines_Ethernet")
+        check(f"arduino: AVR is refused by {way}", done.returncode != 0)
+        check("arduino: and it says why", "needs an int of 32 bits" in done.stderr, done.stderr[:2000])
 
 
 def readmes():
@@ -264,6 +291,45 @@ def readmes():
             check(f"{os.path.basename(archive)}: its README links to nothing that is not in it", not gone, gone)
 
 
+# ---- who publishes it ----
+
+# Fields that may not be empty, though nobody has given an address yet.
+NEEDED = {"library.properties": r"^(maintainer|url)=", "changelog": r"^ -- ", "control": r"^Maintainer: ",
+          "copyright": r"^Source: ", "Makefile": r"^PKG_MAINTAINER:="}
+
+
+def addresses(folder):
+    """(file, line) of each address of nobody in the packages of a release."""
+    found = []
+    for archive in sorted(glob.glob(f"{folder}/*.zip") + glob.glob(f"{folder}/*.gz") + glob.glob(f"{folder}/debian/*.debian.tar.xz")):
+        for path in glob.glob(f"{unpacked(archive, 'addresses')}/**", recursive=True):
+            lines = text(path).splitlines() if os.path.isfile(path) else []
+            found += [(os.path.basename(path), line) for line in lines if "example.org" in line]
+    return found
+
+
+def published():
+    """Without an address of ours packages name one only where they must; with one they are as their rules say, and
+    name no other."""
+    idle = [(name, line) for name, line in addresses(RELEASE) if not re.search(NEEDED.get(name, "$^"), line)]
+    check("published: an address that nobody has given stands where one must, and nowhere else", not idle, idle)
+    folder, facts = f"{ROOM}/published", f"{ROOM}/facts.txt"
+    given = {"home": "https://packages.test/avito_messenger", "email": "packager@packages.test"}
+    with open(facts, "w", encoding="utf-8") as file:
+        file.write(re.sub(r"^(home|email) *=.*$", lambda row: f"{row.group(1)} = {given[row.group(1)]}",
+                          text("tools/release/facts.txt"), flags=re.M))
+    ran("published: made", [sys.executable, "tools/release.py", folder, facts])
+    check("published: no other address is left", not addresses(folder), addresses(folder))
+    libraries = unpacked(one("AvitoMessenger-*.zip", folder), "published-arduino")
+    rules.arduino(f"{libraries}/AvitoMessenger")
+    rules.platformio(f"{libraries}/AvitoMessenger")
+    rules.esp_idf(f"{unpacked(one('avito_messenger-esp-idf-*.tar.gz', folder), 'published-esp-idf')}/avito_messenger")
+    rules.openwrt(f"{unpacked(one('openwrt-feed-*.tar.gz', folder), 'published-openwrt')}/avito-feed")
+    wrap = text(one("avito_messenger.wrap", folder))
+    check("published: the wrap leads to the release", f"\nsource_url = {given['home']}/releases/download/" in wrap, wrap)
+    check("published: Debian's packages name the page", f"Homepage: {given['home']}\n" in text(one("debian/*.dsc", folder)))
+
+
 def main():
     os.makedirs(ROOM, exist_ok=True)
     before = sorted(os.listdir())
@@ -272,14 +338,14 @@ def main():
     check("release: nothing new at the top level", sorted(os.listdir()) == before)
     same_bytes()
     readmes()
+    published()
     with Simulator("--chats", "2") as service:
         for part in (header, cmake, meson, debian, openwrt):
             part(service)
-    if has("ESP-IDF and Zephyr", "kconfig-frontends-nox"):
-        esp_idf()
-        zephyr()
-    if has("Arduino", "arduino-builder"):
-        arduino()
+    has_kconfig = has("examples of ESP-IDF and Zephyr", "kconfig-frontends-nox")
+    esp_idf(has_kconfig)
+    zephyr(has_kconfig)
+    arduino()
     return failures != []
 
 

@@ -45,7 +45,7 @@ target_compile_definitions(zephyr_interface INTERFACE ${SDKCONFIG})
 add_library(mbedTLS INTERFACE)
 target_link_libraries(mbedTLS INTERFACE mbedtls mbedx509 mbedcrypto)
 
-add_executable(app "${fake}/zephyr/fake.c" "${fake}/fake_net.c" "${standin}/clock.c")
+add_executable(app "${fake}/zephyr/fake.c" "${fake}/fake_net.c" "${standin}/clock.c" "${standin}/heap.c")
 target_link_libraries(app zephyr_interface)
 
 function(zephyr_include_directories)

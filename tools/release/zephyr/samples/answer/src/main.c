@@ -53,9 +53,8 @@ static int set_up(void)
 {
     avito_account_options a = avito_account_options_default();
     avito_client_options c = avito_client_options_default();
-    int rc = set_clock();
+    int rc = set_up_tls();
 
-    rc = rc ? rc : set_up_tls();
     a.client_id = CONFIG_AVITO_CLIENT_ID;
     a.client_secret = CONFIG_AVITO_CLIENT_SECRET;
     a.host = CONFIG_AVITO_HOST;
@@ -75,8 +74,13 @@ int main(void)
 {
     avito_arena arena = avito_arena_of(room, sizeof room);
     avito_self self = {0};
-    int rc = set_up();
+    int rc;
 
+    while ((rc = set_clock()) != AVITO_OK) { /* the network may not be up yet */
+        printf("%s: %s\n", avito_error_text(rc), avito_error_remedy(rc));
+        k_msleep(2000);
+    }
+    rc = set_up();
     if (rc != AVITO_OK) {
         printf("%s: %s\n", avito_error_text(rc), avito_error_remedy(rc));
         return 0;
