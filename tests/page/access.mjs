@@ -88,6 +88,7 @@ async function narrow(sim, browser, width) {
   const readByBuyer = async (chat) => (await sim.ask(`messages?chat_id=${chat.id}`)).messages.at(-1).read_by_buyer;
   const onTop = (id) => page.$eval(id, (e) => {
     const box = e.getBoundingClientRect();
+    e.style.pointerEvents = "auto"; // else it would not count
     return e.contains(document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2));
   });
   await page.click(row(first));
