@@ -434,9 +434,9 @@
  *
  * The window during a call:
  *
- *     request          [ the piece that is due, as large as fits          | early answer: 64 ]
+ *     request          [ the next piece, as large as fits                 | early answer: 64 ]
  *     head, small body [ bytes received, not yet read       | decoded: 448                    ]
- *     model            [ its beginning, till known to be one | bytes received, not yet read   ]
+ *     model            [ kept until it proves to be a model  | bytes received, not yet read   ]
  *
  * (A request that fits the window whole uses all of it and is not interrupted.) Nothing in the
  * window outlives the call. More than 512 bytes means fewer and larger reads and nothing else.
@@ -522,7 +522,7 @@
  * >>6 YOUR OWN TRANSPORT
  * ======================================================================= *
  *
- * Five functions, three optional ones, and a context. The five rules of >>14, as a table:
+ * Five functions, three optional ones, and a context:
  *
  *     function     when                     returns                              never
  *     -----------  -----------------------  -----------------------------------  -----------------
@@ -624,8 +624,8 @@
  *
  *     -1xx  yours: arguments, options, hooks. Mend the program. The call sent nothing, unless it is
  *           CANCELLED or SOURCE.
- *     -2xx  memory: the name says which, error.needed how much would do, where that is known
- *     -3xx  the way there: network, TLS. It passes; certificates need a person.
+ *     -2xx  memory: the name says which; error.needed is a size that will do, where it is known
+ *     -3xx  the way there: network, TLS. Most pass by themselves; a bad certificate needs a person.
  *     -4xx  the peer broke HTTP, JSON or the known models: never data
  *     -5xx  the service refused; the status says why
  *
@@ -768,9 +768,9 @@
  * One request for a token is in flight per account. The first lane that needs a token fetches it on
  * its own connection before its call; the others want AVITO_WANT_ACCOUNT. When that lane fails, is
  * cancelled or closed, the next one takes over; a definite refusal of the credentials is the result
- * of all who waited for it. Each token has an epoch: a refusal for an older one only tries again
- * with the newer. Whether a second token ends the first is not known, so one account per set of
- * credentials is the way to be safe: share it between lanes.
+ * of all who waited for it. Tokens are counted: a call that is refused with an older one is just
+ * retried with the newer. Whether a second token ends the first is not known, so one account per
+ * set of credentials is the way to be safe: share it between lanes.
  *
  * Refresh tokens, how tokens are stored, rate and retries: >>49.
  *
@@ -855,17 +855,16 @@
  * .unlock; they are held for moments, around clock_ms, unix_time and load_token, never around
  * waiting: these hooks must not call this library. (A lane reads the bytes of its token outside the
  * lock. If the token is replaced twice while its request is being sent, it may leave mangled: then
- * it is refused, and the call tries once more with the new one.) An inbox, a webhook, an arena,
+ * it is refused, and the call is retried with the new one.) An inbox, a webhook, an arena,
  * avito_tcp, avito_tls: one thread each. Nothing is callable from an interrupt or a signal handler.
  * After fork() the child begins with init; sockets are not shared.
  *
- * A careless call is refused, in every build: NULL for what is not optional, and an object that is
- * zeroed or whose init failed, whatever its type, is ARGUMENT; a call on a lane from inside one of
- * its own hooks is BUSY (avito_cancel() and avito_client_close() are noted, and done when the hook
- * has returned). A function without such a result says false, 0, NULL, -1 or UINT32_MAX, or does
- * nothing.
- * What nothing can notice: memory that was never zeroed, init on an object in use, and a hook that
- * calls again the function that calls it, as wants() would with avito_wants().
+ * A careless call is refused, in every build. ARGUMENT: NULL for what is not optional; an object of
+ * any type that is zeroed, or whose init failed. BUSY: a call on a lane from inside one of its own
+ * hooks (avito_cancel() and avito_client_close() are noted, and done when the hook has returned).
+ * A function that returns no error says false, 0, NULL, -1 or UINT32_MAX, or does nothing. What
+ * nothing can notice: memory that was never zeroed, init on an object in use, and a hook that calls
+ * again the function that calls it, as wants() would with avito_wants().
  *
  * Security model. Trusted: you, your memory, hooks, anchors, clock, entropy, transports' honesty
  * about lengths. Not trusted: every byte from the network, also of the real service; texts and
@@ -967,10 +966,7 @@ extern "C" {
  * >>12 RESULTS AND ERRORS
  * ======================================================================= *
  *
- * Every function that can fail returns int: one of the three normal results,
- * all >= 0, or an error, always < 0. The hundreds tell the cause:
- * -1xx the caller, -2xx memory too small, -3xx transport and TLS,
- * -4xx the peer broke a protocol, -5xx the API refused.
+ * Every function that can fail returns int: a normal result, >= 0, or an error, < 0 (>>7).
  */
 
 #define AVITO_OK    0 /* done */
@@ -1095,7 +1091,7 @@ typedef struct avito_error {
     uint32_t retry_after_s;          /* what the server asked for; 0: nothing */
     size_t needed;                   /* -2xx: bytes that will do, wherever they begin; 0: unknown */
     char text[AVITO_ERROR_TEXT_CAP]; /* the server's message, or the field, or the id of the element
-                                        that was passed over; NUL-terminated UTF-8, clipped */
+                                        that was skipped; NUL-terminated UTF-8, clipped */
 } avito_error;
 
 /* "ARENA", "arena is too small ...", "give error.needed ...". Never NULL; static. */
@@ -1139,15 +1135,7 @@ AVITO_API bool avito_str_equal(avito_str s, const char *word);
  * >>14 TRANSPORT
  * ======================================================================= *
  *
- * What moves bytes: a table of functions and a context. Five rules:
- *   1. send and recv return > 0 bytes moved, AVITO_IO_AGAIN, AVITO_IO_CLOSED (orderly end of the
- *      stream, recv only) or another negative number: an AVITO_ERR_* of -3xx, TLS_ROOM, OPTION_*, or
- *      your own. Zero never means the end.
- *   2. Nothing but wait() waits. A connect that cannot finish now returns AVITO_AGAIN and is
- *      called again, until AVITO_OK or an error.
- *   3. recv hands over all that the transport holds before it says AVITO_IO_AGAIN.
- *   4. close is called exactly once per started connect, never waits, and cannot fail.
- *   5. The client owns all deadlines; a transport has none.
+ * What moves bytes: a table of functions and a context. What each has to do: >>6.
  */
 
 #define AVITO_IO_AGAIN  (-1L)
@@ -1232,7 +1220,7 @@ typedef struct avito_account_options {
     int (*load_token)(void *ctx, avito_token *token);
     void (*lock)(void *ctx);                      /* optional, both or none */
     void (*unlock)(void *ctx);
-    /* One line of up to 63 bytes per event (request, answer, another try, token, end of a call),
+    /* One line of up to 63 bytes per event (request, answer, retry, token, end of a call),
      * NUL-terminated, without secrets and without what was written. */
     void (*trace)(void *ctx, const char *line);
     uint32_t renew_before_s;      /* renew so long before expiry, at most half its life; 0: 300 */
@@ -1258,8 +1246,9 @@ typedef struct avito_account {
         bool unsaved : 1;            /* save_token() is still to take the token */
         bool half : 1;               /* which half of the token buffer is in use */
         bool refresh_refused : 1;    /* the last refusal was of a refresh token */
-        uint8_t vain[2];             /* 0: there was none; 1: it helped; more: so many did not, plus 1 */
-        uint8_t burst[2];            /* so many, less one for each minute since, while they help */
+        /* Renewals after a refusal: [0] after 401 or "expired", [1] after 403. */
+        uint8_t vain[2];             /* 0: there was none; 1: the last one helped; n: n - 1 in a row did not */
+        uint8_t burst[2];            /* how many; while they help, each minute takes one off */
         struct avito_client *renewer; /* the lane that is fetching a token, or NULL; where lanes are not
                                          enabled, the only one */
         const struct avitoi_endpoint *renewal; /* what refresh tokens are for; NULL: not linked */
@@ -1269,7 +1258,7 @@ typedef struct avito_account {
         uint32_t fetched_ms;         /* clock when the token came */
         uint32_t lifetime_s;         /* 0: the token is not believed to be good */
         uint32_t sentence_by;        /* who seems to have written the last placeholder; 0: no one */
-        uint32_t renewed_ms[2];      /* clock of the last renewal after a refusal, of 401 and of 403 */
+        uint32_t renewed_ms[2];      /* clock of the last one */
     } priv;
     avito_account_options o;         /* resolved: what is really in force */
     struct {                         /* private, too: what only the rate needs */
@@ -1293,9 +1282,8 @@ AVITO_API void avito_enable_token_store(avito_account_options *options);
 AVITO_API void avito_enable_diagnostics(avito_account_options *options);
 AVITO_API void avito_enable_lanes(avito_account_options *options);
 
-/* AVITO_OK, OPTION_CREDENTIALS, _TOKENS, _HOST, _CLOCK, with AVITO_TINY _TOKEN_STORE, _DIAGNOSTICS,
- * _LANES, or ARGUMENT (lock without unlock). Copies the options, not what they point to; nothing to
- * release. */
+/* AVITO_OK, OPTION_CREDENTIALS, _TOKENS, _HOST, _CLOCK, with AVITO_TINY _TOKEN_STORE, _DIAGNOSTICS, _LANES,
+ * or ARGUMENT (lock without unlock). Copies the options, not what they point to; nothing to release. */
 AVITO_API int avito_account_init(avito_account *account, const avito_account_options *options);
 
 /* Bytes for a token buffer that takes tokens of up to `longest` bytes (Avito's have 40 today). Two
@@ -1330,10 +1318,9 @@ AVITO_API int avito_account_open_gate(avito_account *account);
  * >>16 MODELS
  * ======================================================================= *
  *
- * All pointers and strings point into the arena of the call. A pointer to a model is NULL, a string
- * has ptr NULL and a number is 0 when the server left it out or sent null. Times are unix seconds.
- * A known enum has its own constant; for a new word it is *_UNKNOWN, and the server's word is kept
- * beside it.
+ * All pointers and strings point into the arena of the call. What the server left out or sent as null is
+ * NULL, a string with ptr NULL, or 0. Times are unix seconds. A word of an enum that is not known is
+ * *_UNKNOWN; the server's own word is kept beside each enum.
  */
 
 /* X(name, the server's word). The only list of message types: the enum, the words and the places of the
@@ -1762,7 +1749,7 @@ typedef struct avito_client_options {
     size_t error_body_cap;
     struct {                     /* private: what avito_enable_*() has linked, and avito_set_headers() */
         const avito_headers *headers;
-        const struct avitoi_call_retries *tries;
+        const struct avitoi_call_retries *retries;
         int (*dry_run)(struct avito_client *c);
         const struct avitoi_json_raw *raw;
         const struct avitoi_endpoint *sent;
@@ -1772,7 +1759,7 @@ typedef struct avito_client_options {
 
 /* ---- private from here to avito_client: visible only so that you can reserve the memory ---- */
 
-#define AVITOI_JSON_LEVELS 9  /* nested models: list, chat, last message, content, link, preview, sizes */
+#define AVITOI_JSON_LEVELS 9  /* root, list, chat, message, quote, content, link, preview, image sizes */
 #define AVITOI_JSON_WORD   32  /* longest known key or number, header name or value of interest */
 
 struct avitoi_schema;
@@ -1823,7 +1810,10 @@ struct avitoi_json {
     uint8_t kind;           /* of the row whose string or number is read, AVITOI_JSON_KEY or _NO_KIND */
     uint8_t word_len, utf8_len, tariff;
     uint8_t raw_depth;      /* 1 + the depth at which a value is kept raw; 0: none is */
-    bool collect, measuring, cutting, frozen, was_cut, lenient, in_key;
+    bool collect;           /* list: its elements stay, and become one array */
+    bool measuring;         /* memory is full: what comes is only counted */
+    bool cutting, frozen, was_cut; /* this text may be cut; it is; one of the element was */
+    bool lenient, in_key;   /* a misfit is dropped; the string is a key */
     bool hollow;            /* an array where an object belongs: it must be empty */
     bool from_service;      /* the messages are of a chat of the service's own */
     int8_t more;            /* list: 1 the server says that there is more, -1 that there is not */
@@ -1847,7 +1837,7 @@ struct avitoi_json {
     avito_str id;           /* list: the current element's */
     uint32_t rows;          /* list: elements given so far, and their errors */
     uint32_t is_object;     /* bit per open container */
-    char utf8[4];           /* of a sequence; in an escape the first two bytes are what \\uXXXX says so far */
+    char utf8[4];           /* of a sequence; in an escape the first two bytes are what \uXXXX says so far */
     char word[AVITOI_JSON_WORD]; /* a key, number or literal; in the head, a header's name or value */
     union {
         struct avitoi_json_frame frames[AVITOI_JSON_LEVELS];
@@ -1886,8 +1876,8 @@ struct avitoi_client_args {
 
 typedef struct avito_client {
     avito_account *account;
-    /* Private, too: the end of a send, set by the function that needs it, so that others do not link what
-     * it leads to; so is priv.judge. */
+    /* Private, too: ends a send. avito_confirm_sends() sets it, so that only its callers link what it calls.
+     * It is the same with priv.judge. */
     avitoi_call_result (*settle)(struct avito_client *c, int rc);
     struct {
         /* What is small and often needed comes first: short instructions reach it there. Of the lane: */
@@ -1899,7 +1889,7 @@ typedef struct avito_client {
         bool close_asked;             /* ... and so is this */
         /* Of one call, from here to json: it begins with zeros. */
         bool probe;                   /* look at the kept connection before using it */
-        uint8_t tries;
+        uint8_t retries;              /* so far */
         bool keep;                    /* the answer lets the connection be kept */
         bool written;                 /* the request left whole */
         bool fetched;                 /* a token for this call, not used yet */
@@ -1920,7 +1910,7 @@ typedef struct avito_client {
         avito_outcome verdict;        /* of the send that is being confirmed */
         uint16_t status;              /* of the answer; 0: its head was not read to the end */
         uint16_t cause_status;
-        uint16_t offset, page;        /* list: first row; rows of the pages before */
+        uint16_t offset, rows_before; /* list: first row; rows of the pages before this one */
         uint16_t want;
         uint16_t access_len;
         int16_t send_error;           /* sending failed with it; the server may have said why */
@@ -1957,9 +1947,9 @@ typedef struct avito_client {
 
 AVITO_API avito_client_options avito_client_options_default(void);
 
-/* Parts, as those of the account (>>15): .dry_run; .retries and the account's rate: .requests_per_minute,
- * and what the server says of it. Without it RATE is the result of one call, no gate, and a Retry-After
- * that is a date says nothing. The inbox links all of that but .retries, and
+/* Parts, as those of the account (>>15). `retries` is for .retries and the account's rate:
+ * .requests_per_minute, and what the server says of it. Without it a 429 is the result of its own call and
+ * does not hold up others, and a Retry-After that is a date is not read. The inbox links the rate, and
  * what confirms a send links .all_pages. */
 AVITO_API void avito_enable_retries(avito_client_options *options);
 AVITO_API void avito_enable_dry_run(avito_client_options *options);
@@ -1985,8 +1975,7 @@ AVITO_API void avito_client_close(avito_client *client);
 /* ---- step, wait, cancel ---- */
 
 /* Carries the call in progress on, without waiting. AVITO_AGAIN: not finished. Anything else is the
- * result of the call (AVITO_OK, AVITO_END or an error), given once; then AVITO_ERR_IDLE. After very
- * much work it also says AVITO_AGAIN, with a deadline of 0, so that other lanes get their turn. */
+ * result of the call (AVITO_OK, AVITO_END or an error), given once; then AVITO_ERR_IDLE. */
 AVITO_API int avito_step(avito_client *client);
 
 /* After AVITO_AGAIN: what to wait for, as AVITO_WANT_* bits. 0 when nothing is in progress. */
@@ -2019,14 +2008,12 @@ AVITO_API const avito_error *avito_last_error(const avito_client *client);
  * sources are borrowed until the call ends. `out` may be NULL where it says "optional".
  */
 
-/* ---- tokens ---- */
+/* ---- token and user ---- */
 
 /* Fetches a token with the client credentials (or by the refresh token, if the account has one) and
  * keeps it in the account. Every other call does this by itself when needed. `out` optional, its
  * strings live in the account's token buffer. CREDENTIALS, REFRESH_TOKEN: refused. */
 AVITO_API int avito_get_token(avito_client *client, avito_token *out);
-
-/* ---- user ---- */
 
 /* Whose token it is: out->id is the user_id of the other calls. */
 AVITO_API int avito_get_self(avito_client *client, avito_arena *arena, avito_self *out);
@@ -2178,18 +2165,13 @@ AVITO_API int avito_add_to_blacklist(avito_client *client, int64_t user_id,
 #define AVITOI_ZERO {0}
 #endif
 
-/* Not inlined: so its stack is free again while its caller goes on, or its code is there only once. */
+/* APART, not inlined: its stack is free again while its caller goes on, or its code is there only once.
+ * INLINE, always inlined: many small functions make one loop, or only its caller pays for it. */
 #if defined(__GNUC__)
 #define AVITOI_APART __attribute__((noinline))
-#else
-#define AVITOI_APART
-#endif
-
-/* Always inlined: one loop is made of many small functions, or every program would pay for what few
- * call. */
-#if defined(__GNUC__)
 #define AVITOI_INLINE inline __attribute__((always_inline))
 #else
+#define AVITOI_APART
 #define AVITOI_INLINE inline
 #endif
 
@@ -2211,9 +2193,8 @@ AVITOI_ASSERT(str_is_array, sizeof(avito_str) == sizeof(avito_strs));
  * >>21 TEXT
  * ======================================================================= *
  *
- * Bytes, words and UTF-8. Characters are bytes here; what looks at code points says utf8 in its name.
- * Comes in: text and lengths. Goes out: yes or no, a number, a place in the text. May not keep or take
- * memory.
+ * Bytes, words and UTF-8. Characters are bytes here; what looks at code points says utf8 in its name. Comes
+ * in: text and lengths. Goes out: yes or no, a number, a place in the text. May not keep or take memory.
  */
 
 AVITO_API bool avito_str_equal(avito_str s, const char *word)
@@ -2324,7 +2305,7 @@ static const char *avitoi_text_after(const char *text, const char *word)
 
 /* ---- words ---- */
 
-/* Makes a list of words out of X(name, word): each has its length before it and a NUL after it; 0 ends it. */
+/* Makes a list of words from X(name, word): of each its length, itself and a NUL; after the last a zero. */
 #define AVITOI_TEXT_WORD_MEMBERS_(name, word)                                                      \
     uint8_t length_##name;                                                                         \
     char word_##name[sizeof(#word)];
@@ -2382,10 +2363,10 @@ static bool avitoi_text_list_has(avito_str list, const char *token)
 
 /* ---- HTTP ---- */
 
-/* RFC 9110, 5.6.2: what names of fields, methods and the like are made of. */
+/* RFC 9110, 5.6.2: may this byte be part of a field's name, a method and the like? */
 static bool avitoi_text_is_http_token(unsigned char c)
 {
-    const unsigned letter = (c | 0x20u) - (unsigned)'a'; /* as most are */
+    const unsigned letter = (c | 0x20u) - (unsigned)'a'; /* most are letters */
     return letter < 26u || (c > ' ' && c < 0x7f && strchr("\"(),/:;<=>?@[\\]{}", c) == NULL);
 }
 
@@ -2426,7 +2407,7 @@ static bool avitoi_text_utf8_count(const char *text, size_t *points, size_t *vis
     *points = 0;
     *visible = 0;
     while (*text != '\0') {
-        const unsigned n = avitoi_text_utf8_length(text, 4); /* a NUL in it ends it, as malformed */
+        const unsigned n = avitoi_text_utf8_length(text, 4); /* its NUL would be malformed in a sequence */
         if (n == 0) {
             return false;
         }
@@ -2456,7 +2437,7 @@ static void avitoi_text_utf8_mend(char *text)
     }
 }
 
-/* Writes a code point as UTF-8; returns its length, 1..4. */
+/* Writes a code point as UTF-8; returns its length n, 1..4. If n > 1, the first byte begins with n one bits. */
 static AVITOI_INLINE size_t avitoi_text_utf8_put(uint32_t point, char out[4])
 {
     const size_t n = point < 0x80u ? 1u : point < 0x800u ? 2u : point < 0x10000u ? 3u : 4u;
@@ -2510,8 +2491,6 @@ AVITO_API void avito_arena_reset(avito_arena *arena)
         arena->used = 0;
     }
 }
-
-/* ---- memory ---- */
 
 /* The stacks share `cap` bytes from `base` on, which is aligned. */
 static void avitoi_arena_share(struct avitoi_arena_ends *mem, char *base, size_t cap)
@@ -2586,7 +2565,7 @@ static inline bool avitoi_number_is_digit(char c)
 
 #define AVITOI_NUMBER_MAX          24u /* bytes of a number that a known field may have */
 #define AVITOI_NUMBER_FRACTION_MAX 14u /* bytes of a number up to which digits after the point are kept */
-#define AVITOI_NUMBER_POWER_MAX    99  /* of ten; beyond it no number is meant seriously */
+#define AVITOI_NUMBER_POWER_MAX    99  /* of ten; a larger one is no number that the API sends */
 
 /* Appends a digit. False: there is no room for it. */
 AVITOI_APART_IF_SMALL static bool avitoi_number_push(uint64_t *value, unsigned digit)
@@ -2598,7 +2577,7 @@ AVITOI_APART_IF_SMALL static bool avitoi_number_push(uint64_t *value, unsigned d
     return true;
 }
 
-/* Adds the power of ten that a JSON number has after its e. False: there is none, or it is silly. */
+/* Adds the power of ten that a JSON number has after its e. False: there is none, or it is too large. */
 static bool avitoi_number_add_power(const char *p, const char *end, int *power)
 {
     const bool negative = p < end && *p == '-';
@@ -2618,7 +2597,7 @@ static bool avitoi_number_add_power(const char *p, const char *end, int *power)
 struct avitoi_number {
     uint64_t value;
     int power;
-    unsigned last, lost; /* of the digits that were dropped: the first, and the bits of all */
+    unsigned last, lost; /* of the digits that were dropped: the first, and all or-ed */
 };
 
 /* Reads digits, and a point among them, and returns what follows. */
@@ -2654,9 +2633,9 @@ static bool avitoi_number_scale(struct avitoi_number *n)
 }
 
 /* A JSON number, however it is written (1754916284.0, 1e9), times ten to `places`. With places it is
- * rounded half away from zero, without it must be whole. Of a long fraction only the first
- * AVITOI_NUMBER_FRACTION_MAX bytes are here if there are places, which is enough unless the exponent moves
- * the point to the right. False: that, a silly exponent, not whole, or no int64_t. */
+ * rounded half away from zero; without, it must be whole. With places, only the first
+ * AVITOI_NUMBER_FRACTION_MAX bytes of a long fraction are here. That is enough unless the exponent moves
+ * the point to the right. False: it does, or is too large; it is not whole; it is no int64_t. */
 static bool avitoi_number_parse(const char *p, size_t len, int places, int64_t *out)
 {
     struct avitoi_number n = {0, 0, 0, 0};
@@ -2694,33 +2673,28 @@ static bool avitoi_number_parse_int(const char *p, size_t len, int64_t *out)
     return avitoi_number_parse(p, len, 0, out);
 }
 
-#define AVITOI_NUMBER_E7_WHOLE_MAX 213u /* with any fraction it is in range: INT32_MAX is 214.7 of them */
-
 /* ======================================================================= *
  * >>24 SCHEMAS
  * ======================================================================= *
  *
- * What is known of each JSON object: one row per key. The JSON machine and the field mask live by
- * these rows. Comes in: a complete struct, for what a row cannot say of it. Goes out: tables. May not
- * read bytes.
+ * What is known of each JSON object: one row per key. The JSON machine and the field mask go by these
+ * rows. Comes in: a complete struct, to finish what rows cannot say. Goes out: tables. May not read bytes.
  *
- * X(struct, key, kind, its member, mask bits), or C(the same, child schema). A row decides (ids, times, states:
- * what the program or this file acts on), or it has AVITOI_SCHEMA_SHOWN beside its mask bits: then it is only
- * shown to a person. A value that does not fit breaks the object if its row decides, and counts as missing
- * if it is only shown; a number is taken where a text is only shown. An empty array counts as null where an
- * object is due, as PHP writes it. The kinds say which JSON values fit:
+ * X(struct, key, kind, its member, mask bits), or C(the same, child schema). A row with AVITOI_SCHEMA_SHOWN
+ * among its mask bits is only shown to a person; any other row decides. What becomes of a value that does
+ * not fit its row: >>10, Policies. The kinds say which JSON values fit:
  */
 
 #define AVITOI_SCHEMA_STR    0 /* string                      -> avito_str */
 #define AVITOI_SCHEMA_TEXT   1 /* string that may be cut      -> avito_str */
-#define AVITOI_SCHEMA_TYPE   2 /* string that tells what a TYPED row of the object is: what the one key of
-                           the child says, or another type */
+#define AVITOI_SCHEMA_TYPE   2 /* string that names the type of the object's TYPED row. It is the right one
+                                  if it equals the only key of the child */
 #define AVITOI_SCHEMA_INT    3 /* whole number, or text of it -> int64_t */
 #define AVITOI_SCHEMA_BOOL   4 /* true, false                 -> bool, and the bool after it: it was there */
 #define AVITOI_SCHEMA_E7     5 /* number, or text of it       -> int32_t in 1e-7 */
 #define AVITOI_SCHEMA_OBJ    6 /* object                      -> pointer to the child's struct */
-#define AVITOI_SCHEMA_TYPED  7 /* the same, if the TYPE is right; broken before the TYPE came: left out. What is
-                           kept of another TYPE stands behind the pointer */
+#define AVITOI_SCHEMA_TYPED  7 /* the same, if the TYPE is right. One that breaks before the TYPE came is left
+                                  out. The member after the pointer is for the JSON of another TYPE */
 #define AVITOI_SCHEMA_MAP    8 /* object with any keys        -> items, count; each item is a pair */
 #define AVITOI_SCHEMA_ARR    9 /* array of objects            -> items, count */
 #define AVITOI_SCHEMA_STRS  10 /* array of strings            -> items, count */
@@ -2733,7 +2707,7 @@ struct avitoi_schema_field {
 #if AVITO_WITH_SHORTCUTS
     const struct avitoi_schema *child; /* as in the schema's children */
     char form[24]; /* the key as it is written: with its closing quote and the colon */
-    uint32_t mask; /* a bit for each byte of form; one that no comparison gives if it has over 16, or no key */
+    uint32_t mask; /* a bit for each byte of form; over 16 bytes or without a key, bit 31, which matches none */
     uint16_t offset;
     uint16_t want; /* mask bits of which one must be set */
     uint8_t key_len, form_len, kind;
@@ -2751,8 +2725,8 @@ struct avitoi_schema_field {
 
 typedef void (*avitoi_schema_finish)(struct avitoi_json *json, void *model);
 
-/* Before it in memory stand the children of its rows that have one, and then its finish, which does what a
- * row cannot say. After it come its rows, and after them their keys, each ended by a NUL. */
+/* In memory its neighbours are, before it: the children of its rows that have one; its finish, which does
+ * what a row cannot say. After it: its rows; their keys, each ended by a NUL. */
 struct avitoi_schema {
 #if AVITO_WITH_SHORTCUTS
     size_t size; /* of the struct; aligned as the rows are, which follow */
@@ -2761,7 +2735,7 @@ struct avitoi_schema {
 #endif
     uint8_t count;
     bool finishes : 1; /* it has a finish */
-    bool bare : 1;    /* as root: the value may be that of the first field alone */
+    bool bare : 1;    /* as root: the answer may be the value of its first row, without the object */
     bool lenient : 1; /* a member of another type is dropped instead of refused */
 };
 
@@ -2797,8 +2771,8 @@ struct avitoi_schema {
 #define AVITOI_SCHEMA_ROWS(rows) (0u rows(AVITOI_SCHEMA_ROW_COUNT_, AVITOI_SCHEMA_ROW_COUNT_, ))
 #define AVITOI_SCHEMA_KEYS(rows) rows(AVITOI_SCHEMA_KEY_, AVITOI_SCHEMA_KEY_, )
 
-/* Defines avitoi_schema_<name> of the struct `model` from the row list `rows`, so that what is not linked
- * leaves no key behind. A leaf has no row with a child. */
+/* Defines avitoi_schema_<name> of the struct `model` from the row list `rows`. Each has its own keys, so that
+ * only those of linked schemas are linked. A leaf has no row with a child. */
 #define AVITOI_SCHEMA(name, model, rows, bare, lenient)                                            \
     AVITOI_SCHEMA_OF_(name, model, rows, bare, lenient, false, AVITOI_SCHEMA_CHILDREN_(rows),      \
                       {rows(AVITOI_SCHEMA_NONE_, AVITOI_SCHEMA_CHILD_, )}, )
@@ -2882,7 +2856,7 @@ static const char *avitoi_schema_key(const struct avitoi_schema *schema, unsigne
 
 enum { AVITOI_SCHEMA_TYPE_UNKNOWN, AVITOI_SCHEMA_TYPE_RIGHT, AVITOI_SCHEMA_TYPE_OTHER };
 
-/* What does a TYPE say, of which this is the child? */
+/* What does a TYPE say, if its row has this child? */
 static uint8_t avitoi_schema_judge(const struct avitoi_schema *child, avito_str type)
 {
     return avito_str_equal(type, avitoi_schema_keys(child)) ? AVITOI_SCHEMA_TYPE_RIGHT
@@ -2934,7 +2908,7 @@ AVITOI_SCHEMA_LEAF(asked_pair, avito_image_size, AVITOI_SCHEMA_ASKED_PAIR_ROWS, 
     C(M, , AVITOI_SCHEMA_MAP, sizes, 0, &avitoi_schema_asked_pair.schema)
 AVITOI_SCHEMA(uploaded, avito_uploaded_image, AVITOI_SCHEMA_UPLOADED_ROWS, false, false);
 
-/* What a TYPED member points to that broke the model before its TYPE had come. */
+/* A TYPED member that broke the model before its TYPE came points to this. */
 static const char avitoi_schema_left_out = 0;
 
 /* ---- content of a message ---- */
@@ -3057,8 +3031,7 @@ static bool avitoi_schema_content_is_text(const struct avitoi_schema_wide_conten
     return others == 0 && wide->text.ptr != NULL;
 }
 
-/* From as.wide to the member that is there; the message's type only tells a system text from a
- * person's. */
+/* Replaces as.wide by the member that is there. The message's type only tells a system text from a person's. */
 static void avitoi_schema_narrow(avito_content *out, avito_message_type type)
 {
     const struct avitoi_schema_wide_content *wide =
@@ -3201,7 +3174,7 @@ static void avitoi_schema_finish_message(struct avitoi_json *json, void *model)
 AVITOI_SCHEMA_FINISHED(message, avito_message, AVITOI_SCHEMA_MESSAGE_ROWS,
                        avitoi_schema_finish_message, false, false);
 
-/* The answer to a send, which holds what can be sent: who sends only need not link the rest. */
+/* The answer to a send. It holds only what can be sent: a program that only sends links nothing else. */
 #define AVITOI_SCHEMA_SENT_CONTENT_ROWS(X, C, M)                                                   \
     X(M, text, AVITOI_SCHEMA_TEXT, text, AVITOI_SCHEMA_SHOWN)                                      \
     C(M, image, AVITOI_SCHEMA_OBJ, AVITOI_SCHEMA_MODEL_AT(IMAGE), AVITOI_SCHEMA_SHOWN,             \
@@ -3232,8 +3205,8 @@ AVITOI_SCHEMA_FINISHED(sent, avito_message, AVITOI_SCHEMA_SENT_ROWS, avitoi_sche
  * >>25 SCHEMAS: CHATS TO REPLIES
  * ======================================================================= *
  *
- * The same for chats, for the roots of answers, and for refusals. Comes in: a complete struct, for what a
- * row cannot say of it. Goes out: tables. May not read bytes.
+ * The same for chats, for the roots of answers, and for refusals. Comes in: a complete struct, to finish
+ * what rows cannot say. Goes out: tables. May not read bytes.
  */
 
 /* ---- chats ---- */
@@ -3441,17 +3414,32 @@ AVITOI_SCHEMA(reply, struct avitoi_schema_reply, AVITOI_SCHEMA_REPLY_ROWS, false
  * >>26 JSON: WHAT IS OPEN
  * ======================================================================= *
  *
- * Memory, frames and places: where a value goes that has been read, and what happens when an object, a
- * list or an element ends. Comes in: keys and complete values. Goes out: filled structs; an element, or
+ * Memory and frames: where a value goes, and what happens when an object, a list or an element ends. Comes
+ * in: keys and complete values. Goes out: filled structs; an element, or
  * what breaks the model. May not look at the bytes of the body.
  */
 
 enum {
-    AVITOI_JSON_AT_VALUE, AVITOI_JSON_AT_VALUE_OR_END, AVITOI_JSON_AT_KEY, AVITOI_JSON_AT_KEY_OR_END,
-    AVITOI_JSON_AT_COLON, AVITOI_JSON_AT_AFTER, AVITOI_JSON_AT_STRING, AVITOI_JSON_AT_ESCAPE,
-    AVITOI_JSON_AT_HEX, AVITOI_JSON_AT_LITERAL, AVITOI_JSON_AT_MINUS, /* in a number, from here to DONE */
-    AVITOI_JSON_AT_ZERO, AVITOI_JSON_AT_INT, AVITOI_JSON_AT_POINT, AVITOI_JSON_AT_FRACTION, AVITOI_JSON_AT_EXP,
-    AVITOI_JSON_AT_EXP_SIGN, AVITOI_JSON_AT_EXP_DIGITS, AVITOI_JSON_AT_DONE, AVITOI_JSON_AT_BROKEN
+    AVITOI_JSON_AT_VALUE,   /* before a value */
+    AVITOI_JSON_AT_VALUE_OR_END,
+    AVITOI_JSON_AT_KEY,     /* before a key */
+    AVITOI_JSON_AT_KEY_OR_END,
+    AVITOI_JSON_AT_COLON,
+    AVITOI_JSON_AT_AFTER,   /* after a value: a comma, or the end. Blanks are allowed in all states so far */
+    AVITOI_JSON_AT_STRING,
+    AVITOI_JSON_AT_ESCAPE,  /* after a backslash */
+    AVITOI_JSON_AT_HEX,     /* in the digits of \uXXXX */
+    AVITOI_JSON_AT_LITERAL, /* in true, false or null */
+    AVITOI_JSON_AT_MINUS,   /* in a number, from here on; each has a row in avitoi_json_number_next() */
+    AVITOI_JSON_AT_ZERO,
+    AVITOI_JSON_AT_INT,
+    AVITOI_JSON_AT_POINT,
+    AVITOI_JSON_AT_FRACTION,
+    AVITOI_JSON_AT_EXP,
+    AVITOI_JSON_AT_EXP_SIGN,
+    AVITOI_JSON_AT_EXP_DIGITS,
+    AVITOI_JSON_AT_DONE,    /* after the root: only blanks */
+    AVITOI_JSON_AT_BROKEN
 };
 
 /* What the machine's functions return: AVITO_AGAIN (go on), an error, which breaks it, or one of these, which
@@ -3530,8 +3518,8 @@ static inline void avitoi_json_store(const struct avitoi_json *j, const struct a
     }
 }
 
-/* true or false. Beside the elements of a list stands one: whether the server has more of them. It is
- * noted here, where it needs no memory: the last element may have left none. */
+/* true or false. The one beside the elements of a list says whether the server has more of them. It is noted
+ * in j->more, which needs no memory: the last element may have left none. */
 static void avitoi_json_add_bool(struct avitoi_json *j, const struct avitoi_json_frame *f, bool yes)
 {
     const bool pair[2] = {yes, true};
@@ -3568,7 +3556,7 @@ AVITOI_APART_IF_SMALL static char *avitoi_json_struct(struct avitoi_json *j, boo
  * is a member, at the high end if it is an element or the caller's own; a list only notes how far the
  * high end was taken. */
 static inline avitoi_json_result avitoi_json_open(struct avitoi_json *j, unsigned kind,
-                                   const struct avitoi_schema *schema)
+                                                  const struct avitoi_schema *schema)
 {
     struct avitoi_json_frame *f = &j->as.frames[j->level];
     if (j->level >= AVITOI_JSON_LEVELS) {
@@ -3628,8 +3616,8 @@ static void avitoi_json_give_up(struct avitoi_json *j, unsigned level)
 struct avitoi_json_list {
     void (*begins)(struct avitoi_json *j); /* an element */
     void (*done)(struct avitoi_json *j, const char *model); /* it is complete */
-    void (*passes_over)(struct avitoi_json *j, int code); /* it breaks the model: the rest is only checked */
-    uint16_t given; /* bytes at the beginning of the arena that remember what the pages before have given */
+    void (*skip_element)(struct avitoi_json *j, int code); /* it breaks the model: the rest is only checked */
+    uint16_t given; /* bytes at the arena's beginning that remember the rows of the pages before */
 };
 
 static void avitoi_json_element_begins(struct avitoi_json *j)
@@ -3658,7 +3646,7 @@ static void avitoi_json_forget_element(struct avitoi_json *j, const struct avito
     }
 }
 
-static void avitoi_json_passes_over(struct avitoi_json *j, int code)
+static void avitoi_json_skip_element(struct avitoi_json *j, int code)
 {
     j->bad = (int16_t)code;
     avitoi_json_close_to(j, 2);
@@ -3684,7 +3672,7 @@ static void avitoi_json_element_done(struct avitoi_json *j, const char *model)
 }
 
 static const struct avitoi_json_list avitoi_json_streams = {
-    avitoi_json_element_begins, avitoi_json_element_done, avitoi_json_passes_over, 0};
+    avitoi_json_element_begins, avitoi_json_element_done, avitoi_json_skip_element, 0};
 
 /* Something breaks the model. An object whose type is not known yet is left out. After an element the list
  * goes on. Anything else breaks the answer. */
@@ -3706,7 +3694,7 @@ static avitoi_json_result avitoi_json_bad(struct avitoi_json *j, int code, const
         (j->collect && j->as.frames[0].schema->count < 2)) {
         return code;
     }
-    j->list->passes_over(j, code);
+    j->list->skip_element(j, code);
     return AVITO_AGAIN;
 }
 
@@ -3889,10 +3877,9 @@ static void avitoi_json_begin_string(struct avitoi_json *j, unsigned kind)
             j->dst = mem->low_base + mem->low;
             j->room = limit - mem->low - 1u;
         } else {
-            j->measuring = true; /* not even for the NUL of an empty string */
-            if (avitoi_json_at_id(j) &&
-                j->low_mark + j->as.frames[1].at.mark < mem->low_cap) {
-                /* The id of an element that does not fit: over what was stored of it. */
+            j->measuring = true; /* no room even for the NUL of an empty string */
+            if (avitoi_json_at_id(j) && j->low_mark + j->as.frames[1].at.mark < mem->low_cap) {
+                /* The id of an element that does not fit goes over what was stored of it. */
                 j->dst = mem->low_base + j->low_mark;
                 j->room = mem->low_cap - j->as.frames[1].at.mark - j->low_mark - 1u;
             }
@@ -3980,7 +3967,7 @@ static avitoi_json_result avitoi_json_key_done(struct avitoi_json *j)
     return AVITO_AGAIN;
 }
 
-/* ---- strings ---- */
+/* ---- numbers ---- */
 
 /* The state after `c`; AVITOI_JSON_AT_AFTER: `c` ends the number; AVITOI_JSON_AT_BROKEN: it is none. */
 static unsigned avitoi_json_number_next(unsigned state, char c)
@@ -4055,8 +4042,7 @@ static avitoi_json_result avitoi_json_number_done(struct avitoi_json *j, size_t 
 {
     const struct avitoi_json_frame *f = j->top;
     const struct avitoi_schema_field *field = &avitoi_schema_fields(f->schema)[f->field];
-    if (!avitoi_json_number(j, f, len) && !f->schema->lenient &&
-        !field->shown) {
+    if (!avitoi_json_number(j, f, len) && !f->schema->lenient && !field->shown) {
         const int rc = avitoi_json_bad_member(j, AVITO_ERR_MODEL);
         if (rc < 0) {
             return rc;
@@ -4064,6 +4050,8 @@ static avitoi_json_result avitoi_json_number_done(struct avitoi_json *j, size_t 
     }
     return AVITOI_JSON_VALUE;
 }
+
+/* ---- strings ---- */
 
 /* The TYPE is complete: what does it say? */
 static void avitoi_json_judge_type(struct avitoi_json *j, struct avitoi_json_frame *f)
@@ -4074,7 +4062,7 @@ static void avitoi_json_judge_type(struct avitoi_json *j, struct avitoi_json_fra
     f->type = avitoi_schema_judge(avitoi_schema_child(f->schema, f->field), type);
 }
 
-/* A string that is kept: into the object, the pair or the list of strings on top. */
+/* Puts a kept string into the object, the pair or the list of strings on top. */
 static void avitoi_json_kept(struct avitoi_json *j)
 {
     struct avitoi_json_frame *f = j->top;
@@ -4142,7 +4130,7 @@ static avitoi_json_result avitoi_json_string_done(struct avitoi_json *j)
  * before. May not read past the closing quote.
  */
 
-/* Twins, which read what is plain and there as a whole (>>43 and after). */
+/* Twins for strings that are plain and wholly in the window (>>44). */
 #if AVITO_WITH_SHORTCUTS
 static const char *avitoi_fast_text_check(const char *p, const char *end, size_t *len);
 static const char *avitoi_fast_text_keep(const char *p, const char *end, char *out, size_t room,
@@ -4342,22 +4330,19 @@ static avitoi_json_result avitoi_json_string(struct avitoi_json *j, const char *
  *
  * Reads JSON as it streams in, in pieces of any size, and checks all of it strictly (RFC 8259,
  * well-formed UTF-8, at most 32 levels, nothing after the end; a lone surrogate escape becomes
- * U+FFFD). Members that nobody knows or wants are checked and dropped. A known string is decoded
+ * U+FFFD). Members that are not known or not wanted are checked and dropped. A known string is decoded
  * once, to its final place in the arena. Each value goes straight into the struct of the object on
  * top, to the place that the row of its key names (>>24).
  *
- * Memory: an object that is a member is made at the low end when it opens, and stays there; its
- * strings follow it. Elements of open lists, pairs, and a root that the caller has a struct for are a
- * stack at the high end: elements stay there until their list closes, the root and the element of a
- * list that streams are copied to the caller's struct when they are complete. When both ends meet, the
- * machine goes on without storing and counts (`measuring`): so the error can tell the size that would
- * have done.
+ * Where an object is made: >>3; both ends of the arena: >>5. At the high end is a stack of the elements of
+ * open lists, of pairs, and of the root if the caller has a struct for it. The root, and the element of a
+ * list that streams, are copied to the caller's struct when they are complete.
  *
  * Comes in: bytes of a body, and the schema of its root. Goes out: an element, the root, or an error. May
  * not read a byte twice, or know what an answer means.
  */
 
-/* Twins, which read what is plain and there as a whole (>>43 and after). */
+/* Twins for members that are plain and wholly in the window (>>45, >>46). */
 #if AVITO_WITH_SHORTCUTS
 static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const char *end);
 static const char *avitoi_fast_blanks_on(const char *p, const char *end);
@@ -4365,7 +4350,7 @@ static const char *avitoi_fast_blanks_on(const char *p, const char *end);
 
 /* ---- the beginning of values ---- */
 
-/* The kinds that a value may have which begins with `c`, as bits; 0: no value begins so. */
+/* The kinds of a value that begins with `c`, as bits; 0: no value begins so. */
 static unsigned avitoi_json_kinds(char c)
 {
     switch (c) {
@@ -4393,7 +4378,7 @@ static unsigned avitoi_json_kinds(char c)
 
 /* A value that begins with `c` does not fit the row of `f`. */
 static avitoi_json_result avitoi_json_misfit(struct avitoi_json *j, const struct avitoi_schema_field *field,
-                              char c, unsigned *kind)
+                                             char c, unsigned *kind)
 {
     if (j->top->schema->lenient || field->shown) {
         if (field->kind <= AVITOI_SCHEMA_TEXT &&
@@ -4414,7 +4399,7 @@ static avitoi_json_result avitoi_json_misfit(struct avitoi_json *j, const struct
 
 /* What the member that begins with `c` is for. */
 static avitoi_json_result avitoi_json_expect_member(struct avitoi_json *j, char c, unsigned *kind,
-                                     const struct avitoi_schema **child)
+                                                    const struct avitoi_schema **child)
 {
     const unsigned fitting = avitoi_json_kinds(c);
     struct avitoi_json_frame *f = j->top;
@@ -4440,7 +4425,7 @@ static avitoi_json_result avitoi_json_expect_member(struct avitoi_json *j, char 
 
 /* What the element that begins with `c` is for. */
 static avitoi_json_result avitoi_json_expect_element(struct avitoi_json *j, char c, unsigned *kind,
-                                      const struct avitoi_schema **child)
+                                                     const struct avitoi_schema **child)
 {
     const struct avitoi_json_frame *f = j->top;
     if (avitoi_json_at_list(j)) {
@@ -4459,7 +4444,7 @@ static avitoi_json_result avitoi_json_expect_element(struct avitoi_json *j, char
 
 /* What the value that begins with `c` is for. AVITOI_JSON_NO_KIND: it is only checked. */
 static avitoi_json_result avitoi_json_expect(struct avitoi_json *j, char c, unsigned *kind,
-                              const struct avitoi_schema **child)
+                                             const struct avitoi_schema **child)
 {
     *kind = AVITOI_JSON_NO_KIND;
     if (j->hollow) {
@@ -4475,12 +4460,12 @@ static avitoi_json_result avitoi_json_expect(struct avitoi_json *j, char c, unsi
 }
 
 /* At the { or [ of the root, which is opened. If its schema is `bare`, the answer may be its first member
- * alone: then `*kind` and `*child` become that member's. Where nobody waits for a model, [] is empty. */
+ * alone: then `*kind` and `*child` become that member's. Where no model is asked for, [] is an empty answer. */
 static avitoi_json_result avitoi_json_begin_root(struct avitoi_json *j, char c, unsigned *kind,
                                                  const struct avitoi_schema **child)
 {
     const struct avitoi_schema *root = j->top->schema;
-    const bool nobody_waits = j->out == NULL;
+    const bool no_model = j->out == NULL;
     const unsigned first = avitoi_schema_fields(root)->kind;
     const int rc = avitoi_json_open(j, AVITOI_SCHEMA_OBJ, root);
     if (root->bare && first == (c == '{' ? (unsigned)AVITOI_SCHEMA_MAP : (unsigned)AVITOI_SCHEMA_ARR)) {
@@ -4494,13 +4479,13 @@ static avitoi_json_result avitoi_json_begin_root(struct avitoi_json *j, char c, 
     }
     j->top->field = 0;
     j->hollow = true;
-    return nobody_waits ? rc : AVITO_ERR_MODEL;
+    return no_model ? rc : AVITO_ERR_MODEL;
 }
 
 /* At { or [. */
 AVITOI_APART_IF_SMALL
 static avitoi_json_result avitoi_json_begin_container(struct avitoi_json *j, char c, unsigned kind,
-                                       const struct avitoi_schema *child)
+                                                      const struct avitoi_schema *child)
 {
     const bool at_root = j->depth == 0 && j->top->schema != NULL;
     int rc;
@@ -4562,7 +4547,7 @@ static avitoi_json_result avitoi_json_begin_value(struct avitoi_json *j, const c
             avitoi_json_begin_number(j, c, kind);
             break;
     }
-    /* null, where nobody waits for a model, is an empty answer as well. */
+    /* Where no model is asked for, null is an empty answer, too. */
     return (j->depth == 0 && (c != 'n' || j->out != NULL)) ? AVITO_ERR_MODEL : AVITO_AGAIN;
 }
 
@@ -4667,7 +4652,9 @@ static bool avitoi_json_short(struct avitoi_json *j, const char **p, const char 
     *p = avitoi_fast_way(j, before, end);
     return *p != before;
 #else
-    (void)j, (void)p, (void)end;
+    (void)j;
+    (void)p;
+    (void)end;
     return false;
 #endif
 }
@@ -4736,13 +4723,15 @@ static inline bool avitoi_json_blanks(const struct avitoi_json *j, const char **
     *p = avitoi_fast_blanks_on(before, end);
     return *p != before;
 #else
-    (void)j, (void)p, (void)end;
+    (void)j;
+    (void)p;
+    (void)end;
     return false;
 #endif
 }
 
-/* Takes bytes of the body; *used tells how many. AVITO_AGAIN: all, and more may come. AVITOI_JSON_ELEMENT. An
- * error: of one element, and the list goes on; or of the whole body, and the state is broken. */
+/* Takes bytes of the body; *used tells how many. AVITO_AGAIN: all, and more may come. AVITOI_JSON_ELEMENT: one
+ * is complete. An error is of one element, and the list goes on; or of the body, and the state is BROKEN. */
 static avitoi_json_result avitoi_json_feed(struct avitoi_json *j, const char *data, size_t len, size_t *used)
 {
     const char *p = data;
@@ -4841,8 +4830,8 @@ static void avitoi_json_begin(struct avitoi_json *j, const struct avitoi_schema 
  *
  * A request is a pure function of the call's arguments. It is written from its beginning each time, and
  * the writer keeps only the bytes that are due. So a window of any size serves a request of any size, and
- * the same pass without memory counts the length. Comes in: text, numbers, an upload's source. Goes out:
- * the bytes that there is room for. May not know the API.
+ * the same pass without memory counts the length. Comes in: text, numbers. Goes out: the bytes that
+ * there is room for. May not know the API.
  */
 
 struct avitoi_writer {
@@ -4850,7 +4839,7 @@ struct avitoi_writer {
     size_t cap, len;
     uint32_t skip;  /* bytes still to skip */
     uint32_t total; /* bytes of the whole */
-    bool failed;    /* the upload source did not deliver */
+    bool failed;    /* the source of an upload did not deliver */
 };
 
 static void avitoi_write(struct avitoi_writer *w, const char *p, size_t n)
@@ -4930,46 +4919,16 @@ static AVITOI_INLINE void avitoi_write_json(struct avitoi_writer *w, avito_str s
     avitoi_write_char(w, '"');
 }
 
-/* The bytes of an upload. Its source is asked only for those that are to be written now. */
-static void avitoi_write_source(struct avitoi_writer *w, const avito_image_source *source)
-{
-    size_t at;
-    w->total += (uint32_t)source->size;
-    if (w->skip >= source->size) {
-        w->skip -= (uint32_t)source->size;
-        return;
-    }
-    at = w->skip;
-    w->skip = 0;
-    while (at < source->size && w->len < w->cap) {
-        const size_t left = source->size - at;
-        const size_t want = left < w->cap - w->len ? left : w->cap - w->len;
-        long got = (long)want;
-        if (source->read != NULL) {
-            got = (source->read)(source->ctx, at, w->out + w->len, want);
-        } else {
-            memcpy(w->out + w->len, (const char *)source->data + at, want);
-        }
-        if (got <= 0 || (size_t)got > want) {
-            w->failed = true;
-            return;
-        }
-        w->len += (size_t)got;
-        at += (size_t)got;
-    }
-}
-
 /* ======================================================================= *
  * >>31 ENDPOINTS
  * ======================================================================= *
  *
- * What differs between the calls, and nothing else. Comes in: the arguments of a call. Goes out: its
- * path, its query, its body, and the schema of its answer. May not change the lane. The table is at the
- * end.
+ * What differs between the calls, and nothing else; the table is at the end. Comes in: the arguments of a
+ * call. Goes out: its path, its query, its body, and the schema of its answer. May not change the lane.
  */
 
 #define AVITOI_ENDPOINT_POST    0x01u
-#define AVITOI_ENDPOINT_CHANGES 0x02u /* has an effect: never repeated once it may have been stored */
+#define AVITOI_ENDPOINT_CHANGES 0x02u /* has an effect: not repeated once it may have been stored */
 #define AVITOI_ENDPOINT_TOKEN   0x04u /* a request for a token: needs none, carries the secret */
 #define AVITOI_ENDPOINT_STREAM  0x08u /* the answer is a list that can be read element by element */
 #define AVITOI_ENDPOINT_SPENDS  0x10u /* carries what can be used once */
@@ -4977,7 +4936,7 @@ static void avitoi_write_source(struct avitoi_writer *w, const avito_image_sourc
 #define AVITOI_ENDPOINT_PARTS   0x40u /* the body has parts, with a boundary between them */
 #define AVITOI_ENDPOINT_OK      0x80u /* {"ok":true} is an empty list (the description's own example) */
 #define AVITOI_ENDPOINT_REFRESH 0x100u /* spends the refresh token */
-#define AVITOI_ENDPOINT_ID      0x200u /* the answer must hold an id, also where nobody waits for a model */
+#define AVITOI_ENDPOINT_ID      0x200u /* the answer must hold an id, also where no model is asked for */
 
 /* All of them, for their numbers and their names, which only the trace needs. */
 #define AVITOI_ENDPOINTS(X)                                                                        \
@@ -4990,16 +4949,16 @@ enum { AVITOI_ENDPOINTS(AVITOI_ENDPOINT_NUMBER_) AVITOI_ENDPOINT_COUNT };
 
 struct avitoi_endpoint {
     const char *path, *type, *body;     /* patterns; type: of the body; NULL: none */
-    void (*write)(struct avitoi_writer *w, const avito_client *c, char which); /* what a pattern cannot say */
+    void (*write)(struct avitoi_writer *w, const avito_client *c, char which); /* %b and %w of its patterns */
     const struct avitoi_schema *answer; /* NULL: a reply that only confirms */
-    avitoi_call_result (*end)(avito_client *c); /* what is to be done when a model has come; NULL: nothing */
+    avitoi_call_result (*end)(avito_client *c); /* called when the model is complete; NULL: nothing to do */
     const struct avitoi_endpoint_special *special; /* NULL: a reply that only confirms, or a token */
     uint16_t flags;
     uint8_t number; /* AVITOI_ENDPOINT_NUMBER_* */
 };
 
-/* What only models, lists or uploads need of the machine: by their endpoints, so that programs without
- * them do not link it. NULL: nothing is to be done. */
+/* What only models, lists or uploads do. The machine calls it through their endpoints, so that programs
+ * without them do not link it. NULL: nothing to do. */
 struct avitoi_endpoint_special {
     void (*model)(avito_client *c);         /* a model will come */
     void (*keep)(avito_client *c, const char *data, size_t len); /* some of it has come */
@@ -5048,7 +5007,7 @@ static void avitoi_endpoint_query_name(struct avitoi_writer *w, char *mark, cons
 
 static void avitoi_endpoint_query_page(struct avitoi_writer *w, const avito_client *c, char *mark)
 {
-    const int offset = c->priv.offset + c->priv.page;
+    const int offset = c->priv.offset + c->priv.rows_before;
     avitoi_endpoint_query_name(w, mark, "limit");
     avitoi_write_int(w, c->priv.limit);
     if (offset > 0) {
@@ -5142,7 +5101,7 @@ static void avitoi_endpoint_write_users(struct avitoi_writer *w, const avito_cli
  *
  *     %m /messenger/v   %u /accounts/ and user_id   %c /chats/ and chat_id
  *     %t the call's text, message id or code   %j the same in JSON
- *     %i client_id   %s client_secret   %r refresh token   %b boundary, %w more: what `write` writes
+ *     %i client_id   %s client_secret   %r refresh token   %b boundary and %w other things, by `write`
  */
 
 #define AVITOI_ENDPOINT(name, path, type, body, write, answer, end, special, flags)                \
@@ -5229,8 +5188,6 @@ AVITOI_ENDPOINT(add_to_blacklist, "%m2%u/blacklist",
  * change the lane.
  */
 
-/* ---- the request as a whole ---- */
-
 /* The host, as a URL has it. */
 static void avitoi_request_host(struct avitoi_writer *w, const avito_account *a)
 {
@@ -5305,12 +5262,12 @@ static uint32_t avitoi_request_measure_body(const avito_client *c)
 {
     struct avitoi_writer w;
     memset(&w, 0, sizeof w);
-    w.out = (char *)c->o.window; /* for analysers: of no bytes, since w.cap is 0 */
+    w.out = (char *)c->o.window; /* only for analysers: w.cap is 0 */
     avitoi_request_body(&w, c);
     return w.total;
 }
 
-/* Nothing but what the API needs, and what the program adds. */
+/* Writes head and body: nothing but what the API needs, and what the program adds. */
 static void avitoi_request_write(struct avitoi_writer *w, const avito_client *c)
 {
     const struct avitoi_endpoint *request = c->priv.request;
@@ -5361,14 +5318,30 @@ static void avitoi_request_write(struct avitoi_writer *w, const avito_client *c)
 typedef int avitoi_body_result;
 #define AVITOI_BODY_COMPLETE 32
 
-enum { AVITOI_BODY_LENGTH, AVITOI_BODY_UNTIL_CLOSE, AVITOI_BODY_CHUNKED, AVITOI_BODY_CHUNKED_BLANKS };
-
+/* Modes: how the body ends. */
 enum {
-    AVITOI_BODY_SIZE, /* hex digits; from here to END_LF: framing */
-    AVITOI_BODY_BLANKS, AVITOI_BODY_EXTENSION, AVITOI_BODY_SIZE_LF, AVITOI_BODY_DATA_CR, AVITOI_BODY_DATA_LF,
-    AVITOI_BODY_TRAILER, /* at the start of a line */
-    AVITOI_BODY_TRAILER_NAME, AVITOI_BODY_TRAILER_VALUE, AVITOI_BODY_TRAILER_LF, AVITOI_BODY_END_LF,
-    AVITOI_BODY_DATA, AVITOI_BODY_DONE, AVITOI_BODY_BAD
+    AVITOI_BODY_LENGTH,
+    AVITOI_BODY_UNTIL_CLOSE,
+    AVITOI_BODY_CHUNKED,
+    AVITOI_BODY_CHUNKED_BLANKS /* of an answer: blanks may follow a size */
+};
+
+/* States. Up to END_LF the next byte is framing. */
+enum {
+    AVITOI_BODY_SIZE,    /* in the hex digits of a chunk's size */
+    AVITOI_BODY_BLANKS,
+    AVITOI_BODY_EXTENSION,
+    AVITOI_BODY_SIZE_LF,
+    AVITOI_BODY_DATA_CR, /* after a chunk */
+    AVITOI_BODY_DATA_LF,
+    AVITOI_BODY_TRAILER, /* at the start of a trailer line */
+    AVITOI_BODY_TRAILER_NAME,
+    AVITOI_BODY_TRAILER_VALUE,
+    AVITOI_BODY_TRAILER_LF,
+    AVITOI_BODY_END_LF,  /* before the last byte */
+    AVITOI_BODY_DATA,
+    AVITOI_BODY_DONE,
+    AVITOI_BODY_BAD
 };
 
 /* `length` counts only for AVITOI_BODY_LENGTH. */
@@ -5394,8 +5367,7 @@ static int avitoi_body_after_size(const struct avitoi_body *b, unsigned char c)
 
 static int avitoi_body_size_byte(struct avitoi_body *b, unsigned char c)
 {
-    unsigned digit = avitoi_text_hex_digit((char)c);
-
+    const unsigned digit = avitoi_text_hex_digit((char)c);
     if (digit < 16 && b->line <= AVITOI_BODY_DIGITS_MAX && b->left <= SIZE_MAX >> 4) {
         b->left = b->left << 4 | digit;
         return AVITOI_BODY_SIZE;
@@ -5406,7 +5378,7 @@ static int avitoi_body_size_byte(struct avitoi_body *b, unsigned char c)
     return avitoi_body_after_size(b, c);
 }
 
-/* In a run of bytes that ends with `end`: the next state, the same, or bad if the byte is not legal. */
+/* The state after a byte of a run: `next` after its `end`, `same` after a legal byte, else BAD. */
 static int avitoi_body_run(unsigned char c, unsigned char end, int next, bool legal, int same)
 {
     return c == end ? next : legal ? same : (int)AVITOI_BODY_BAD;
@@ -5448,9 +5420,8 @@ AVITOI_APART_IF_SMALL static int avitoi_body_framing(struct avitoi_body *b, unsi
 
 static void avitoi_body_framing_byte(struct avitoi_body *b, unsigned char c)
 {
-    unsigned limit =
+    const unsigned limit =
         b->state >= AVITOI_BODY_TRAILER ? AVITOI_BODY_TRAILER_MAX : AVITOI_BODY_LINE_MAX;
-
     b->line++;
     b->overhead++;
     if (b->line > limit || b->overhead > AVITOI_BODY_OVERHEAD_MAX) {
@@ -5465,11 +5436,9 @@ static void avitoi_body_framing_byte(struct avitoi_body *b, unsigned char c)
  * one was taken if len > 0). AVITOI_BODY_COMPLETE: what follows *used is not part of it.
  * AVITO_ERR_HTTP_CHUNK, which stays. With len 0 it tells whether the body is complete. */
 static avitoi_body_result avitoi_body_feed(struct avitoi_body *b, const char *data, size_t len, size_t *start,
-                            size_t *body_len, size_t *used)
+                                           size_t *body_len, size_t *used)
 {
-    size_t at = 0;
-    size_t n = 0;
-
+    size_t at = 0, n = 0;
     while (at < len && b->state < AVITOI_BODY_DATA) {
         avitoi_body_framing_byte(b, (unsigned char)data[at++]);
     }
@@ -5502,13 +5471,13 @@ static avitoi_body_result avitoi_body_at_close(const struct avitoi_body *b)
  * >>34 RESPONSE HEAD
  * ======================================================================= *
  *
- * Byte by byte: a state wherever input can end, so no line has to fit anywhere. Names and values of
- * interest are gathered in the JSON machine's word, which is free until the body begins.
+ * Read byte by byte: there is a state wherever input can end, so no line has to fit anywhere. Names and
+ * values of interest are gathered in the JSON machine's word, which is free until the body begins.
  *
  * Comes in: bytes. Goes out: status, length, date and what the server asks for. May not keep a line.
  */
 
-#define AVITOI_HEAD_RETRY_MAX_S 86400u /* what a server asks for beyond a day is taken for a day */
+#define AVITOI_HEAD_RETRY_MAX_S 86400u /* a server that asks for more than a day gets a day */
 #define AVITOI_HEAD_MAX 65536u /* bytes of a head, with those of the 1xx answers before it */
 
 /* What reading a head returns: AVITO_AGAIN, AVITO_ERR_HTTP*, or this, after the empty line. */
@@ -5517,9 +5486,13 @@ typedef int avitoi_head_result;
 
 enum {
     AVITOI_HEAD_VERSION, /* up to the last digit of the status */
-    AVITOI_HEAD_STATUS, AVITOI_HEAD_REASON, /* after it */
-    AVITOI_HEAD_LINE, /* the first byte of a header line */
-    AVITOI_HEAD_NAME, AVITOI_HEAD_VALUE, AVITOI_HEAD_LF, AVITOI_HEAD_LAST_LF
+    AVITOI_HEAD_STATUS,  /* after it */
+    AVITOI_HEAD_REASON,
+    AVITOI_HEAD_LINE,    /* at the start of a header line */
+    AVITOI_HEAD_NAME,
+    AVITOI_HEAD_VALUE,
+    AVITOI_HEAD_LF,
+    AVITOI_HEAD_LAST_LF  /* before the last byte */
 };
 
 /* The headers of interest; those of every answer first. */
@@ -5628,22 +5601,22 @@ static int avitoi_head_name(struct avitoi_head *h, const char *word)
 static int avitoi_head_status_byte(struct avitoi_head *h, char c)
 {
     static const char line[] = "HTTP/1.x ###";
-    const char due = line[h->word_len];
+    const char expected = line[h->word_len];
     const unsigned digit = (unsigned)avitoi_text_byte(c) - '0';
     if (h->state == AVITOI_HEAD_STATUS) {
         h->state = (c == '\r') ? AVITOI_HEAD_LF : AVITOI_HEAD_REASON;
         return (c == ' ' || c == '\r') ? AVITO_AGAIN : AVITO_ERR_HTTP;
     }
-    if (due == 'x' ? digit > 1u : due == '#' ? digit > 9u : c != due) {
+    if (expected == 'x' ? digit > 1u : expected == '#' ? digit > 9u : c != expected) {
         return AVITO_ERR_HTTP;
     }
-    if (due == 'x') {
+    if (expected == 'x') {
         if (digit == 0) {
-            h->http10 = true; /* which closes unless it says otherwise */
+            h->http10 = true; /* it closes unless it says otherwise */
         } else {
             h->persistent = true;
         }
-    } else if (due == '#') {
+    } else if (expected == '#') {
         h->status = (uint16_t)(h->status * 10u + digit);
     }
     h->word_len++;
@@ -5703,7 +5676,7 @@ AVITOI_APART_IF_SMALL static avitoi_head_result avitoi_head_byte(struct avitoi_h
     return avitoi_text_is_http_token(avitoi_text_byte(c)) ? AVITO_AGAIN : AVITO_ERR_HTTP;
 }
 
-/* Lines that are there as a whole and plain have a twin that reads a word at a time (>>43). */
+/* Twins for plain lines that are wholly in the window: they read a word at a time (>>43). */
 #if AVITO_WITH_SHORTCUTS && defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define AVITOI_FAST_HEAD 1
 static size_t avitoi_fast_status_line(struct avitoi_head *h, const char *p, size_t n);
@@ -5772,7 +5745,7 @@ static bool avitoi_account_is_host(const char *host)
     return colon == NULL || strchr(colon + 1, ':') != NULL;
 }
 
-/* An option whose part is not linked. Without AVITO_TINY every part is. */
+/* Names an option whose part is not linked. Without AVITO_TINY every part is. */
 static int avitoi_account_parts(const avito_account_options *o)
 {
     if (!AVITO_TINY) {
@@ -5870,7 +5843,10 @@ AVITO_API bool avito_account_refresh_in_doubt(const avito_account *account)
 enum {
     AVITOI_CALL_IDLE,
     AVITOI_CALL_ACCOUNT, /* waits for a token, or for the account's rate */
-    AVITOI_CALL_CONNECT, AVITOI_CALL_SEND, AVITOI_CALL_HEAD, AVITOI_CALL_BODY,
+    AVITOI_CALL_CONNECT,
+    AVITOI_CALL_SEND,
+    AVITOI_CALL_HEAD,
+    AVITOI_CALL_BODY,
     AVITOI_CALL_ROW,     /* list: an element is with the caller */
     AVITOI_CALL_DRAIN,   /* list: the rest is read and dropped */
     AVITOI_CALL_STATES
@@ -5907,10 +5883,10 @@ static const struct {
 } avitoi_call_edges[] = {AVITOI_CALL_EDGES(AVITOI_CALL_EDGE_)};
 AVITOI_ASSERT(call_states_have_a_bit_each, AVITOI_CALL_STATES <= 8);
 
-/* What the handler of a state returns to go on with the next one at once. */
+/* A state's handler returns it: the next state's handler is called at once. */
 #define AVITOI_CALL_MOVED 34
 
-/* The results of private functions are none of a public one. */
+/* No private result has the number of a public one, or of another private one. */
 AVITOI_ASSERT(private_results,
               AVITO_END < AVITOI_JSON_VALUE && AVITOI_JSON_VALUE < AVITOI_JSON_ELEMENT &&
                   AVITOI_JSON_ELEMENT < AVITOI_JSON_UNKNOWN && AVITOI_JSON_UNKNOWN < AVITOI_BODY_COMPLETE &&
@@ -5926,7 +5902,7 @@ static avitoi_call_result avitoi_call_move(avito_client *c, unsigned event)
     return AVITOI_CALL_MOVED;
 }
 
-/* ---- what it may be linked with ---- */
+/* ---- parts that may be linked ---- */
 
 struct avitoi_call_diagnostics {
     void (*trace)(const avito_client *c, unsigned what);
@@ -5940,30 +5916,18 @@ struct avitoi_call_lanes {
     bool (*gone)(const avito_client *c);  /* see avitoi_call_token_gone() */
 };
 
-/* What avito_enable_retries() links: another beginning, and the rate. */
+/* What avito_enable_retries() links: retries, and the rate. */
 struct avitoi_call_retries {
-    bool (*again)(avito_client *c, int code); /* NULL: only the rate is needed */
+    bool (*again)(avito_client *c, int code); /* begins the call again, or says false; NULL: only the rate */
     void (*read_head)(struct avitoi_head *h, avito_str value); /* a line that only the rate needs */
-    void (*heed)(avito_client *c);            /* an answer: what it says of the rate */
+    void (*heed)(avito_client *c);            /* does what an answer says of the rate */
     int (*gate)(avito_client *c);             /* is the account's gate open? */
-    void (*pass)(avito_account *a);
-    uint32_t (*look)(const avito_account *a);
+    void (*pass)(avito_account *a);           /* a request goes through it */
+    uint32_t (*look)(const avito_account *a); /* milliseconds until it opens */
     const struct avitoi_call_retries *dated; /* the same for the inbox, which needs the date of each answer */
 };
 
 /* ---- what a call is ---- */
-
-/* Is its answer a list? */
-static bool avitoi_call_is_list(const avito_client *c)
-{
-    return (c->priv.call->flags & AVITOI_ENDPOINT_STREAM) != 0;
-}
-
-/* A list that is given element by element. */
-static bool avitoi_call_streams(const avito_client *c)
-{
-    return avitoi_call_is_list(c) && !c->priv.collect;
-}
 
 static bool avitoi_call_succeeded(const avito_client *c)
 {
@@ -5981,7 +5945,7 @@ static bool avitoi_call_may_wait(const avito_client *c)
     return c->o.transport.functions->wait != NULL && !c->o.never_wait;
 }
 
-/* ---- what every room above does with it ---- */
+/* ---- for all later rooms ---- */
 
 static void avitoi_call_forget_body(avito_client *c)
 {
@@ -5992,20 +5956,20 @@ static void avitoi_call_forget_body(avito_client *c)
     }
 }
 
-/* What was told so far, of another call or another request, is not the error of what follows. */
+/* What another call or request has left is no error of what follows. */
 AVITOI_APART_IF_SMALL static void avitoi_call_forget_error(avito_client *c)
 {
     memset(&c->error, 0, sizeof c->error);
     avitoi_call_forget_body(c);
 }
 
-/* Another request for the same call, of which nothing has left yet. */
+/* Begins another request for the same call. */
 AVITOI_APART_IF_SMALL static avitoi_call_result avitoi_call_repeat(avito_client *c, uint32_t pause_ms)
 {
     avitoi_call_forget_error(c);
     c->priv.status = 0;
     c->priv.written = false;
-    c->priv.waiting = false; /* what it waited for may have been refused: it asks anew */
+    c->priv.waiting = false; /* what it waited for may have been refused: it asks again */
     c->priv.idle_left_ms = pause_ms;
     return avitoi_call_move(c, AVITOI_CALL_EV_REPEAT);
 }
@@ -6016,13 +5980,12 @@ AVITOI_APART_IF_SMALL static avitoi_call_result avitoi_call_repeat(avito_client 
     X(REQUEST, "request ") X(ANSWER, "answer ") X(TOKEN, "token renewed") X(AGAIN, "again ")       \
     X(DRY_RUN, "dry run ") X(SETTLE, "settle ") X(DONE, "done ") X(FAILED, "failed ")
 #define AVITOI_CALL_TRACE_NUMBER_(name, word) AVITOI_CALL_TRACE_##name,
-#define AVITOI_CALL_TRACE_WORD_(name, word) word "\0"
 enum { AVITOI_CALL_TRACES(AVITOI_CALL_TRACE_NUMBER_) AVITOI_CALL_TRACE_WORDS };
 
 static void avitoi_call_trace(const avito_client *c, unsigned what)
 {
     const avito_account_options *o = &c->account->o;
-    if (o->trace != NULL) { /* which needs the diagnostics, says the init */
+    if (o->trace != NULL) { /* then the diagnostics are linked: init checks it */
         o->priv.diagnostics->trace(c, what);
     }
 }
@@ -6100,8 +6063,8 @@ static int avitoi_error_of_transport(avito_client *c, long result, int otherwise
     return code;
 }
 
-/* What >>7 promises. A token request cannot be half done. All refusals that have a name precede storing,
- * except the conflict. */
+/* Keeps the promise of >>7. A token request cannot be half done. A refusal whose status has a name precedes
+ * storing, except the conflict. */
 static avito_outcome avitoi_error_outcome(const avito_client *c, int code)
 {
     int refusal;
@@ -6118,7 +6081,7 @@ static avito_outcome avitoi_error_outcome(const avito_client *c, int code)
          refusal != AVITO_ERR_CONFLICT)) {
         return AVITO_NOT_SENT;
     }
-    /* The answer was whole and good, only the caller's memory was too small for it. */
+    /* ARENA: the answer was good, but the caller's memory was too small for it. */
     return (code == AVITO_ERR_ARENA && avitoi_call_succeeded(c)) ? AVITO_SENT : AVITO_CANNOT_TELL;
 }
 
@@ -6147,7 +6110,7 @@ static void avitoi_error_set_key(avito_client *c, const char *key)
     avitoi_error_set_text(c, key, strlen(key));
 }
 
-/* The same in words that are not ours. */
+/* The same with the server's words. */
 static void avitoi_error_quote(avito_client *c, avito_str words)
 {
     avitoi_error_set_text(c, words.ptr, words.len);
@@ -6162,7 +6125,7 @@ static void avitoi_error_keep_body(avito_client *c, const char *data, size_t len
 {
     avitoi_error_add(c, data, len);
     c->priv.quoted = true;
-    if (c->o.error_body_cap > 0) { /* the part is linked */
+    if (c->o.error_body_cap > 0) { /* then the part is linked: init checks it */
         c->account->o.priv.diagnostics->keep(c, data, len);
     }
 }
@@ -6191,8 +6154,8 @@ static void avitoi_error_hide_secrets(avito_client *c)
 /* Bytes that the root of a token's answer takes at the high end. */
 #define AVITOI_TOKEN_ROOT avitoi_arena_align(sizeof(struct avitoi_schema_token_answer))
 
-/* Where a new token goes: the half of the token buffer that is not in use. A single lane with no refresh token
- * does not need the old token any more: the new one is read over it. */
+/* Where a new token goes: the half of the token buffer that is not in use. A single lane without a refresh
+ * token no longer needs the old one: the new one is read over it. */
 static char *avitoi_token_room(avito_account *a, size_t *cap)
 {
     char *tokens = (char *)a->o.tokens;
@@ -6209,17 +6172,17 @@ static char *avitoi_token_room(avito_account *a, size_t *cap)
     }
     tokens += *cap;
     if (a->priv.refresh != NULL && a->priv.refresh + strlen(a->priv.refresh) >= tokens) {
-        *cap = 0; /* it came when there was no other, and took more than a half */
+        *cap = 0; /* the refresh token in use lies across both halves: see above */
     }
     return tokens;
 }
 
 /* ---- the token in use ---- */
 
-#define AVITOI_TOKEN_LIFE_S     86400u   /* of a token that comes without: a day (official guide) */
+#define AVITOI_TOKEN_LIFE_S     86400u   /* of a token without expires_in: a day (official guide) */
 #define AVITOI_TOKEN_LIFE_MAX_S 2000000u /* 23 days: clock_ms wraps after 49 */
 
-/* Seconds for which a token is good that expires in `left`. */
+/* The lifetime of a token that expires in `left` seconds. */
 static uint32_t avitoi_token_lifetime(int64_t left)
 {
     return left < 0 ? 0u : left > AVITOI_TOKEN_LIFE_MAX_S ? AVITOI_TOKEN_LIFE_MAX_S : (uint32_t)left;
@@ -6261,16 +6224,16 @@ static uint32_t avitoi_token_left(const avito_account *a)
     return age >= a->priv.lifetime_s ? 0u : a->priv.lifetime_s - age;
 }
 
-/* What a refusal says of the token: it is not good (401, or "expired" in the text); either it is not good or
- * the thing asked for is another account's (403); nothing. */
+/* What a refusal says of the token. REFUSED: it is not good (401, or "expired" in the text). ANY: it is not
+ * good, or what was asked for is another account's (403). DOUBTS: nothing. */
 enum { AVITOI_TOKEN_DOUBT_REFUSED, AVITOI_TOKEN_DOUBT_ANY, AVITOI_TOKEN_DOUBTS };
 
-#define AVITOI_TOKEN_VAIN_MAX 8u /* 64 minutes */
-#define AVITOI_TOKEN_BURST    5u
+#define AVITOI_TOKEN_VAIN_MAX 8u /* 2^(8 - 2) minutes lie between renewals that do not help */
+#define AVITOI_TOKEN_BURST    5u /* renewals that a refused token may have at once */
 
 /* Has enough time passed since the last renewal for the same reason? Between two of them lies a minute,
- * and twice as long after each one that did not help: what no token can cure would fetch one per call. A
- * token that is surely refused may have a few renewals at once. */
+ * and twice as long after each one that did not help: else what no token can cure would fetch one per call.
+ * A token that is surely refused may have a few renewals at once. */
 static bool avitoi_token_may_renew(const avito_account *a, unsigned doubt, uint32_t passed, uint32_t burst)
 {
     const unsigned vain = a->priv.vain[doubt];
@@ -6300,8 +6263,8 @@ static bool avitoi_token_refused(avito_account *a, uint32_t epoch, unsigned doub
 {
     const uint32_t now = avitoi_account_now(a);
     const uint32_t passed = now - a->priv.renewed_ms[doubt];
-    const bool helped_not = a->priv.vain[doubt] > 1u;
-    const uint32_t burst = avitoi_number_minus(a->priv.burst[doubt], helped_not ? 0u : passed / 60000u);
+    const bool in_vain = a->priv.vain[doubt] > 1u;
+    const uint32_t burst = avitoi_number_minus(a->priv.burst[doubt], in_vain ? 0u : passed / 60000u);
     const bool others_accepted = a->priv.accepted;
     a->priv.accepted = false;
     if (a->priv.epoch != epoch || a->priv.lifetime_s == 0) {
@@ -6309,7 +6272,7 @@ static bool avitoi_token_refused(avito_account *a, uint32_t epoch, unsigned doub
     }
     if (again || (!a->priv.proven && now - a->priv.fetched_ms < 60000u) ||
         !avitoi_token_may_renew(a, doubt, passed, burst) ||
-        (helped_not && doubt == AVITOI_TOKEN_DOUBT_ANY && others_accepted)) {
+        (in_vain && doubt == AVITOI_TOKEN_DOUBT_ANY && others_accepted)) {
         return false;
     }
     avitoi_token_note_renewal(a, doubt, now, burst);
@@ -6337,7 +6300,7 @@ static bool avitoi_token_is_refreshed(const avito_client *c)
     return (c->priv.request->flags & AVITOI_ENDPOINT_REFRESH) != 0;
 }
 
-/* The duty to fetch a token goes to the next lane that wants one. */
+/* Gives up the duty to fetch a token: the next lane that wants one takes it. */
 static void avitoi_token_resign(avito_client *c)
 {
     avito_account *a = c->account;
@@ -6369,8 +6332,8 @@ static int avitoi_token_take_duty(avito_client *c)
     return rc;
 }
 
-/* By the refresh token if there is one; an account by consent has no other way. A call that spends a code or
- * a refresh token is the request itself. */
+/* Chooses the token request: by the refresh token if there is one; an account by consent has no other way. A
+ * call that spends a code or a refresh token is that request itself. */
 static int avitoi_token_choose_grant(avito_client *c)
 {
     const avito_account *a = c->account;
@@ -6393,8 +6356,8 @@ static uint32_t avitoi_token_margin(const avito_account *a)
     return half < a->o.renew_before_s ? half : a->o.renew_before_s;
 }
 
-/* Is the token at hand good for this call? One that was fetched for it is, however short its life is; one
- * that is to be renewed soon is, while another lane does that. */
+/* Is the token at hand good for this call? One that was fetched for it is, however short its life. One that
+ * should be renewed is, too, while another lane does that. */
 static bool avitoi_token_suffices(const avito_client *c, bool busy)
 {
     const uint32_t left = avitoi_token_left(c->account);
@@ -6418,11 +6381,12 @@ static int avitoi_token_look(avito_client *c, bool asks_token)
     return rc;
 }
 
+typedef int avitoi_token_choice; /* AVITO_OK, AVITO_AGAIN, an error, or this */
 #define AVITOI_TOKEN_UNSAVED 35
 
 /* Chooses what goes over the wire: the call itself, or first the token that it needs. AVITOI_TOKEN_UNSAVED:
  * first the token in use has to be saved. */
-AVITOI_APART static int avitoi_token_choose_request(avito_client *c)
+AVITOI_APART static avitoi_token_choice avitoi_token_choose_request(avito_client *c)
 {
     avito_account *a = c->account;
     const bool asks_token = (c->priv.call->flags & AVITOI_ENDPOINT_TOKEN) != 0;
@@ -6575,15 +6539,15 @@ AVITOI_APART static avitoi_call_result avitoi_token_received(avito_client *c)
  * out: elements, a model, the next page of a list, or an error. May not read from the transport.
  */
 
-/* The tail of the window: during a request for an answer that comes early, during an answer for
- * what small replies and tokens are decoded in. */
+/* The tail of the window: during a request, room for an early answer; during an answer, room to decode
+ * small replies and tokens. */
 #define AVITOI_ANSWER_EARLY   64u
 #define AVITOI_ANSWER_SCRATCH 448u
 AVITOI_ASSERT(window_holds_scratch, AVITO_WINDOW_MIN >= AVITOI_ANSWER_SCRATCH + AVITOI_ANSWER_EARLY);
 AVITOI_ASSERT(scratch_holds_token, AVITOI_ANSWER_SCRATCH >= 2u * sizeof(struct avitoi_schema_token_answer) +
                                                                 4u * AVITOI_ARENA_ALIGN);
 
-/* Notes the most that was in use. What did not fit was only counted, and does not count here. */
+/* Notes the most that was in use. What did not fit was never in use. */
 static void avitoi_answer_note_peak(avito_client *c)
 {
     const struct avitoi_arena_ends *mem = &c->priv.json.mem;
@@ -6593,7 +6557,7 @@ static void avitoi_answer_note_peak(avito_client *c)
     }
 }
 
-/* A reply is decoded into the error's text and code, in memory that nobody else uses now. */
+/* A reply is decoded into the error's text and code, in memory that is free now. */
 static void avitoi_answer_use_reply(struct avitoi_json *j, char *base, size_t cap)
 {
     avitoi_json_begin(j, &avitoi_schema_reply.schema, NULL);
@@ -6614,7 +6578,7 @@ static void avitoi_answer_use_scratch(avito_client *c, bool token)
     char *tail = (char *)c->o.window + c->o.window_cap - AVITOI_ANSWER_SCRATCH;
     const size_t skew = (0u - (size_t)(uintptr_t)tail) & (AVITOI_ARENA_ALIGN - 1u);
     if (c->priv.collect) {
-        c->priv.page = 0; /* the reader's state of the pages before is gone: begin again */
+        c->priv.rows_before = 0; /* the reader's state of the pages before is gone: begin again */
     }
     tail += skew;
     avitoi_answer_use_reply(j, tail, AVITOI_ANSWER_SCRATCH - skew);
@@ -6624,7 +6588,7 @@ static void avitoi_answer_use_scratch(avito_client *c, bool token)
         j->out = tail; /* the root, at the high end, is moved there when it is complete */
         j->cut_at = AVITOI_TOKEN_SCOPE_MAX;
         j->mem.low_base = avitoi_token_room(c->account, &j->mem.low_cap);
-        j->mem.low_cap += AVITOI_TOKEN_ROOT; /* which is elsewhere */
+        j->mem.low_cap += AVITOI_TOKEN_ROOT; /* the root is elsewhere */
     }
 }
 
@@ -6643,9 +6607,9 @@ static void avitoi_answer_use_arena(avito_client *c)
     avitoi_account_unlock(c->account);
 }
 
-/* The head is complete: what is the body decoded to? A model goes into the caller's arena. Everything
- * else is small, and goes into the tail of the window: refusals, confirmations, tokens. A list call ends
- * here: its elements come by avito_next_*(). */
+/* The head is complete: prepares to decode the body. A model goes into the caller's arena. Everything else is
+ * small, and goes into the tail of the window: refusals, confirmations, tokens. A list call ends here: its
+ * elements come by avito_next_*(). */
 static avitoi_call_result avitoi_answer_begin(avito_client *c)
 {
     const bool token = (c->priv.request->flags & AVITOI_ENDPOINT_TOKEN) != 0;
@@ -6661,8 +6625,8 @@ static avitoi_call_result avitoi_answer_begin(avito_client *c)
     c->priv.span = 0;
     avitoi_call_forget_body(c);
     c->error.retry_after_s = h->retry_after_s;
-    if (c->o.priv.tries != NULL) {
-        c->o.priv.tries->heed(c);
+    if (c->o.priv.retries != NULL) {
+        c->o.priv.retries->heed(c);
     }
     c->priv.model = avitoi_call_succeeded(c) && !token && c->priv.call->answer != NULL;
     if (c->priv.model) {
@@ -6678,7 +6642,7 @@ static avitoi_call_result avitoi_answer_begin(avito_client *c)
     return AVITOI_CALL_MOVED;
 }
 
-/* What the texts read so far show of the tariff: also of a list that is not read to its end. */
+/* Notes what texts show of the tariff, also in a list that is not read to its end. */
 AVITOI_APART_IF_SMALL static void avitoi_answer_heed_tariff(const avito_client *c)
 {
     avito_account *a = c->account;
@@ -6691,7 +6655,7 @@ AVITOI_APART_IF_SMALL static void avitoi_answer_heed_tariff(const avito_client *
     avitoi_account_unlock(a);
 }
 
-#define AVITOI_ANSWER_LOST UINT32_MAX
+#define AVITOI_ANSWER_LOST UINT32_MAX /* as raw_len: the body's beginning is not kept */
 
 /* Whether the list of a list call, or the first member of any other model, has come. */
 static bool avitoi_answer_came(const struct avitoi_json *j)
@@ -6814,14 +6778,14 @@ static int64_t avitoi_answer_reply_code(const struct avitoi_schema_reply *reply)
     return reply->code;
 }
 
-/* What stands for a reply that says nothing, and for a query of which nothing is set. */
+/* Serves as a reply that says nothing, and as a query of which nothing is set. */
 static const union {
     struct avitoi_schema_reply reply;
     avito_chats_query chats;
     avito_messages_query messages;
 } avitoi_answer_nothing = AVITOI_ZERO;
 
-/* Text and code of a reply into the error. */
+/* Puts text and code of a reply into the error. */
 static const struct avitoi_schema_reply *avitoi_answer_read_reply(avito_client *c)
 {
     struct avitoi_json *j = &c->priv.json;
@@ -6846,7 +6810,7 @@ static const struct avitoi_schema_reply *avitoi_answer_read_reply(avito_client *
  *     2  any shape of refusal, also with a success status: the error of the status, or REFUSED
  *     3  a success status, and neither: MODEL
  *
- * The body names the error. What it means for a write, the status alone says (avitoi_error_outcome()). */
+ * The body names the error. Only the status says what it means for a write (avitoi_error_outcome()). */
 
 /* Whether the token may be to blame, and how surely. AVITOI_TOKEN_DOUBTS: it is not. */
 AVITOI_APART_IF_SMALL static unsigned avitoi_answer_doubt(const avito_client *c, int code)
@@ -6938,7 +6902,7 @@ static avitoi_call_result avitoi_answer_is_other(avito_client *c)
         return AVITO_ERR_MODEL;
     }
     if (c->priv.collect) {
-        c->priv.page = 0; /* its rows are gone: begin again */
+        c->priv.rows_before = 0; /* its rows are gone: begin again */
     }
     avitoi_answer_use_reply(j, arena->base + used, arena->cap - used);
     (void)avitoi_json_feed(j, (const char *)c->o.window, c->priv.raw_len, &read);
@@ -6951,7 +6915,7 @@ static avitoi_call_result avitoi_answer_is_other(avito_client *c)
                                               : (int)AVITO_ERR_MODEL;
 }
 
-/* What a model must have. */
+/* What must a model have? An id. */
 static avitoi_call_result avitoi_answer_id(avito_client *c)
 {
     return ((const avito_str *)c->priv.out)->ptr != NULL ? AVITO_OK : AVITO_ERR_MODEL;
@@ -7012,7 +6976,7 @@ AVITOI_APART_IF_SMALL static avitoi_call_result avitoi_answer_end(avito_client *
     rc = avitoi_json_end(j);
     if (token) {
         if (rc == AVITO_ERR_ARENA) {
-            /* The least length for which one copy has that room: each byte of it counts twice there. */
+            /* The shortest token for which one copy has that room: a byte of it counts twice there. */
             const size_t empty = AVITO_TOKENS_SIZE_ONE_LANE(0);
             c->error.needed = j->mem.low > empty ? (j->mem.low - empty + 1u) / 2u : 1u;
             return AVITO_ERR_TOKEN_ROOM;
@@ -7051,18 +7015,18 @@ static avitoi_call_result avitoi_exchange_on_account(avito_client *c)
 {
     const struct avitoi_endpoint_special *special;
     avito_account *a = c->account;
-    const struct avitoi_call_retries *tries = c->o.priv.tries;
+    const struct avitoi_call_retries *retries = c->o.priv.retries;
     int rc;
     if (c->priv.idle_left_ms > 0) {
         return AVITO_AGAIN;
     }
     avitoi_account_lock(a);
-    rc = tries != NULL ? tries->gate(c) : AVITO_OK;
+    rc = retries != NULL ? retries->gate(c) : AVITO_OK;
     if (rc == AVITO_OK) {
         rc = avitoi_token_choose_request(c);
     }
-    if (rc == AVITO_OK && tries != NULL) {
-        tries->pass(a);
+    if (rc == AVITO_OK && retries != NULL) {
+        retries->pass(a);
     }
     avitoi_account_unlock(a);
     if (rc != AVITO_OK) {
@@ -7078,7 +7042,7 @@ static avitoi_call_result avitoi_exchange_on_account(avito_client *c)
     return rc == AVITO_OK ? avitoi_call_move(c, AVITOI_CALL_EV_TOKEN) : rc;
 }
 
-/* Something moved: the idle time begins again, and after an eighth of it the wire is looked at. */
+/* Something moved: the idle time begins again. After an eighth of it the wire is looked at. */
 static void avitoi_exchange_alive(avito_client *c)
 {
     c->priv.idle_left_ms = c->o.idle_timeout_ms;
@@ -7112,7 +7076,7 @@ AVITOI_APART_IF_SMALL static int avitoi_exchange_dial(avito_client *c)
     int rc;
     server.host = c->account->o.host;
     server.port = c->account->o.port;
-    if (first && lent && c->priv.page > 0) {
+    if (first && lent && c->priv.rows_before > 0) {
         return AVITO_ERR_BUSY; /* the pages before would go */
     }
     if (first && lent) {
@@ -7123,8 +7087,7 @@ AVITOI_APART_IF_SMALL static int avitoi_exchange_dial(avito_client *c)
     rc = (t->functions->connect)(t->ctx, &server);
     if (rc == AVITO_AGAIN && first && !avitoi_call_may_wait(c) &&
         (t->functions->wants)(t->ctx) == AVITO_WANT_TIMER) {
-        rc = (t->functions->connect)(t->ctx,
-                                     &server); /* what only wait() can do fails now, not later */
+        rc = (t->functions->connect)(t->ctx, &server); /* what only wait() can do fails now, not later */
     }
     if (lent) {
         c->priv.arena->busy = true;
@@ -7132,8 +7095,8 @@ AVITOI_APART_IF_SMALL static int avitoi_exchange_dial(avito_client *c)
     return rc;
 }
 
-/* CONNECT: a kept connection is looked at and used, or one is opened. Then everything that belongs to one
- * request begins anew. */
+/* CONNECT: a kept connection is looked at and used, or one is opened. Then the state of one request is
+ * cleared. */
 static avitoi_call_result avitoi_exchange_on_connect(avito_client *c)
 {
     int rc = AVITO_OK;
@@ -7152,8 +7115,8 @@ static avitoi_call_result avitoi_exchange_on_connect(avito_client *c)
         return avitoi_error_of_transport(c, rc, AVITO_ERR_CONNECT);
     }
     memset(&c->priv.json.as.before.head, 0, sizeof c->priv.json.as.before.head);
-    if (c->o.priv.tries != NULL) {
-        c->priv.json.as.before.head.more = c->o.priv.tries->read_head;
+    if (c->o.priv.retries != NULL) {
+        c->priv.json.as.before.head.more = c->o.priv.retries->read_head;
     }
     c->priv.status = 0;
     c->priv.sent = 0;
@@ -7251,15 +7214,15 @@ AVITOI_APART static avitoi_call_result avitoi_exchange_refill(avito_client *c)
 }
 
 /* SEND: one piece at a time into the window and out. Between two pieces, and when the transport takes
- * nothing, an answer that came early is looked for. After an error of the transport only that is done:
- * the server may have said why before it closed. */
+ * nothing, an early answer is looked for. After an error of the transport only that is done: the server
+ * may have said why before it closed. */
 static avitoi_call_result avitoi_exchange_on_send(avito_client *c)
 {
     const avito_transport *t = &c->o.transport;
     size_t left;
     long n;
     int rc;
-    if (c->priv.send_error != AVITO_OK) { /* but perhaps the server said why before it closed */
+    if (c->priv.send_error != AVITO_OK) {
         return avitoi_exchange_early_answer(c);
     }
     if (c->priv.written) {
@@ -7299,11 +7262,11 @@ static avitoi_call_result avitoi_exchange_on_send(avito_client *c)
 
 /* ---- HEAD ---- */
 
-#define AVITOI_EXCHANGE_ENDED 36 /* the stream, in an orderly way */
+typedef int avitoi_exchange_io; /* AVITO_OK, AVITO_AGAIN, an error, or this */
+#define AVITOI_EXCHANGE_ENDED 36 /* the stream ended in an orderly way */
 
-/* More bytes into the window, which holds nothing but `kept` bytes at its beginning. AVITO_OK, AVITO_AGAIN,
- * AVITOI_EXCHANGE_ENDED, error. */
-static int avitoi_exchange_receive(avito_client *c, size_t kept, size_t cap)
+/* Receives bytes into the window, after its first `kept` bytes, which stay. */
+static avitoi_exchange_io avitoi_exchange_receive(avito_client *c, size_t kept, size_t cap)
 {
     const avito_transport *t = &c->o.transport;
     const long n = (t->functions->recv)(t->ctx, (char *)c->o.window + kept, cap);
@@ -7338,7 +7301,7 @@ static avitoi_call_result avitoi_exchange_on_head(avito_client *c)
 
 /* ---- BODY, DRAIN ---- */
 
-/* The next span of body bytes into the window: AVITOI_CALL_MOVED. AVITOI_BODY_COMPLETE: there is none. */
+/* Finds the next span of body bytes: AVITOI_CALL_MOVED. AVITOI_BODY_COMPLETE: there is none. */
 static avitoi_call_result avitoi_exchange_next_span(avito_client *c)
 {
     size_t start = 0, used = 0;
@@ -7417,7 +7380,7 @@ static bool avitoi_machine_looks_at_wire(const avito_client *c)
     return c->o.transport.functions->moved != NULL && c->priv.state > AVITOI_CALL_CONNECT;
 }
 
-/* Nothing came to us; but perhaps bytes move below: parts of a record, or what a socket still holds. */
+/* Nothing came to us, but bytes may move below: parts of a record, or what a socket still holds. */
 static void avitoi_machine_look_at_wire(avito_client *c)
 {
     uint32_t moved;
@@ -7450,13 +7413,7 @@ static int avitoi_machine_patience(avito_client *c)
                                                 : AVITO_ERR_TIMEOUT_IDLE;
 }
 
-/* An element or its error, and the list stays open. */
-static bool avitoi_machine_list_goes_on(const avito_client *c)
-{
-    return c->priv.state == AVITOI_CALL_ROW;
-}
-
-/* ---- the end of a call, or another beginning ---- */
+/* ---- the end of a call, or a retry ---- */
 
 /* The one end of every call: fills the error, gives back the duty and the arena, and makes the lane idle.
  * Returns `code`. */
@@ -7493,10 +7450,10 @@ static int avitoi_machine_finish(avito_client *c, int code)
     return code;
 }
 
-/* What a handler returned, or a failed wait: may the call go on in another way? */
+/* A handler or a wait returned `rc`: is it the result, or may the call go on in another way? */
 AVITOI_APART static avitoi_call_result avitoi_machine_weigh(avito_client *c, int rc)
 {
-    const struct avitoi_call_retries *tries = c->o.priv.tries;
+    const struct avitoi_call_retries *retries = c->o.priv.retries;
     if (rc < 0 && c->priv.state == AVITOI_CALL_DRAIN) { /* the rest was not wanted */
         avitoi_call_disconnect(c);
         rc = AVITO_OK;
@@ -7504,8 +7461,8 @@ AVITOI_APART static avitoi_call_result avitoi_machine_weigh(avito_client *c, int
     if (c->priv.judge != NULL) {
         rc = c->priv.judge(c, rc);
     }
-    if (rc < 0 && tries != NULL && tries->again != NULL && !avitoi_machine_list_goes_on(c) &&
-        tries->again(c, rc)) {
+    if (rc < 0 && retries != NULL && retries->again != NULL && c->priv.state != AVITOI_CALL_ROW &&
+        retries->again(c, rc)) {
         return AVITOI_CALL_MOVED;
     }
     return (c->settle != NULL && rc != AVITOI_CALL_MOVED) ? c->settle(c, rc) : rc;
@@ -7565,7 +7522,7 @@ static int avitoi_machine_leave(avito_client *c, int rc)
 
 /* ---- the loop ---- */
 
-/* How often one step may move on before other lanes get their turn and the clock is looked at again: so no
+/* How often one step may move on before other lanes get their turn and the clock is looked at again. So no
  * server can keep it busy for ever. */
 #define AVITOI_MACHINE_ROUNDS 64u
 
@@ -7587,14 +7544,13 @@ static int avitoi_machine_advance(avito_client *c, int rc)
         if (rc != AVITOI_CALL_MOVED && rc != AVITO_AGAIN) {
             rc = avitoi_machine_weigh(c, rc);
         }
-        if (rc == AVITOI_CALL_MOVED &&
-            ++rounds == AVITOI_MACHINE_ROUNDS) { /* it sends faster than we read */
+        if (rc == AVITOI_CALL_MOVED && ++rounds == AVITOI_MACHINE_ROUNDS) { /* it sends faster than we read */
             c->priv.eager = true;
             rc = (c->priv.total_left_ms == 0) ? avitoi_machine_weigh(c, AVITO_ERR_TIMEOUT_TOTAL)
                                               : AVITO_AGAIN;
         }
     } while (rc == AVITOI_CALL_MOVED);
-    if (rc == AVITO_AGAIN || avitoi_machine_list_goes_on(c)) {
+    if (rc == AVITO_AGAIN || c->priv.state == AVITOI_CALL_ROW) { /* the list stays open */
         return rc;
     }
     return avitoi_machine_finish(c, rc);
@@ -7658,15 +7614,15 @@ AVITO_API int avito_wants(const avito_client *client)
     return (t->functions->wants)(t->ctx);
 }
 
-#define AVITOI_MACHINE_LOOK_MS 100u /* how often a connect is asked again that waits for no bytes */
+#define AVITOI_MACHINE_LOOK_MS 100u /* a connect that waits for no bytes is asked again so often */
 
 /* In ACCOUNT, for a lane that waits for no other one: the pause or the gate, whichever is over last. */
 static uint32_t avitoi_machine_pause_left(const avito_client *c, uint32_t passed)
 {
     const uint32_t left = avitoi_number_minus(c->priv.total_left_ms, passed);
-    const uint32_t gate = c->o.priv.tries != NULL ? c->o.priv.tries->look(c->account) : 0u;
+    const uint32_t gate = c->o.priv.retries != NULL ? c->o.priv.retries->look(c->account) : 0u;
     const uint32_t pause = avitoi_number_minus(c->priv.idle_left_ms, passed);
-    const uint32_t wait = pause > gate ? pause : gate; /* 0: it is over, step now */
+    const uint32_t wait = pause > gate ? pause : gate; /* 0: both are over, step now */
     return wait < left ? wait : left;
 }
 
@@ -7744,15 +7700,15 @@ AVITO_API avito_client_options avito_client_options_default(void)
     return options;
 }
 
-/* An option whose part is not linked. Without AVITO_TINY every part is. */
+/* Names an option whose part is not linked. Without AVITO_TINY every part is. */
 static int avitoi_client_parts(const avito_account *a, const avito_client_options *o)
 {
-    const struct avitoi_call_retries *tries = o->priv.tries;
+    const struct avitoi_call_retries *part = o->priv.retries;
     if (!AVITO_TINY) {
         return AVITO_OK;
     }
-    if ((a->o.requests_per_minute > 0 && tries == NULL) ||
-        (o->retries > 0 && (tries == NULL || tries->again == NULL))) { /* an inbox brings the rate alone */
+    if ((a->o.requests_per_minute > 0 && part == NULL) ||
+        (o->retries > 0 && (part == NULL || part->again == NULL))) { /* an inbox brings the rate alone */
         return AVITO_ERR_OPTION_RETRIES;
     }
     if (o->dry_run && o->priv.dry_run == NULL) {
@@ -7845,18 +7801,6 @@ static int avitoi_client_check_id(const char *id)
     return AVITO_OK;
 }
 
-static int avitoi_client_check_text(const char *text)
-{
-    size_t points, visible;
-    if (text == NULL) {
-        return AVITO_ERR_ARGUMENT;
-    }
-    if (!avitoi_text_utf8_count(text, &points, &visible)) {
-        return AVITO_ERR_UTF8;
-    }
-    return (visible == 0 || points > AVITO_TEXT_MAX) ? AVITO_ERR_TEXT : AVITO_OK;
-}
-
 /* Whether a path has this argument. Not strstr(): newlib's takes 1 KB of stack. */
 static bool avitoi_client_path_has(const char *path, char letter)
 {
@@ -7871,7 +7815,7 @@ static bool avitoi_client_path_has(const char *path, char letter)
 
 /* ---- the beginning of every call ---- */
 
-/* The call is refused before it begins: the lane's last error says so, and not what was before. */
+/* Refuses a call before it begins. The lane's last error says so, instead of what it said before. */
 static int avitoi_client_refuse(avito_client *c, int rc)
 {
     if (avitoi_machine_is_ready(c) && c->priv.call == NULL && !c->priv.inside) {
@@ -7884,8 +7828,8 @@ static int avitoi_client_refuse(avito_client *c, int rc)
 /* One call begins with zeros from priv.probe up to priv.json; what belongs to the lane is outside. */
 #define AVITOI_CLIENT_AT(member) offsetof(avito_client, priv.member)
 AVITOI_ASSERT(calls_begin_with_zeros,
-              AVITOI_CLIENT_AT(probe) < AVITOI_CLIENT_AT(tries) &&
-                  AVITOI_CLIENT_AT(tries) < AVITOI_CLIENT_AT(call) &&
+              AVITOI_CLIENT_AT(probe) < AVITOI_CLIENT_AT(retries) &&
+                  AVITOI_CLIENT_AT(retries) < AVITOI_CLIENT_AT(call) &&
                   AVITOI_CLIENT_AT(call) < AVITOI_CLIENT_AT(body) &&
                   AVITOI_CLIENT_AT(body) < AVITOI_CLIENT_AT(args) &&
                   AVITOI_CLIENT_AT(args) < AVITOI_CLIENT_AT(json));
@@ -7894,14 +7838,14 @@ AVITOI_ASSERT(lanes_keep_what_is_before,
               AVITOI_CLIENT_KEEPS(state) && AVITOI_CLIENT_KEEPS(connected) && AVITOI_CLIENT_KEEPS(connecting) &&
                   AVITOI_CLIENT_KEEPS(filled) && AVITOI_CLIENT_KEEPS(inside) &&
                   AVITOI_CLIENT_KEEPS(cancel_asked) && AVITOI_CLIENT_KEEPS(close_asked));
-AVITOI_ASSERT(lanes_keep_what_is_behind,
+AVITOI_ASSERT(lanes_keep_what_is_after,
               AVITOI_CLIENT_AT(json) < AVITOI_CLIENT_AT(baseline) &&
                   AVITOI_CLIENT_AT(baseline) < AVITOI_CLIENT_AT(last_ms) &&
                   AVITOI_CLIENT_AT(baseline) - AVITOI_CLIENT_AT(json) - sizeof(struct avitoi_json) <
                       sizeof(void *));
 
-/* Notes what is asked for. After it the call's own arguments are set and checked; avitoi_client_start() gets
- * the result of that. */
+/* Notes what is asked for. Then the call sets and checks its own arguments, and passes the result of that to
+ * avitoi_client_start(). */
 static int avitoi_client_prepare(avito_client *c, const struct avitoi_endpoint *call,
                                  int64_t user_id, const char *chat_id, const char *text)
 {
@@ -7938,7 +7882,7 @@ static int avitoi_client_start(avito_client *c, int rc, avito_arena *arena, void
         rc = arena->busy ? AVITO_ERR_BUSY : AVITO_ERR_ARGUMENT;
     }
     if (rc == AVITO_OK && c->o.dry_run && c->o.priv.dry_run == NULL) {
-        rc = AVITO_ERR_OPTION_DRY_RUN; /* set since init: whatever happens, it must not be sent */
+        rc = AVITO_ERR_OPTION_DRY_RUN; /* it was set after init: nothing may be sent */
     }
     if (rc != AVITO_OK) {
         return avitoi_client_refuse(c, rc);
@@ -7946,7 +7890,7 @@ static int avitoi_client_start(avito_client *c, int rc, avito_arena *arena, void
     c->priv.inside = true;
     avitoi_call_forget_error(c);
     memset(&c->priv.json.mem, 0, sizeof c->priv.json.mem);
-    c->priv.json.rows = 0; /* of the list before: nothing is given yet */
+    c->priv.json.rows = 0; /* of the list before */
     c->priv.call = c->priv.request;
     c->priv.arena = arena;
     c->priv.out = out;
@@ -7977,16 +7921,14 @@ static int avitoi_client_get(avito_client *c, int rc, avito_arena *arena, void *
 
 AVITO_API int avito_get_token(avito_client *client, avito_token *out)
 {
-    return avitoi_client_start(
-        client, avitoi_client_prepare(client, &avitoi_endpoint_get_token, 0, NULL, NULL), NULL,
-        out);
+    const int rc = avitoi_client_prepare(client, &avitoi_endpoint_get_token, 0, NULL, NULL);
+    return avitoi_client_start(client, rc, NULL, out);
 }
 
 AVITO_API int avito_get_self(avito_client *client, avito_arena *arena, avito_self *out)
 {
-    return avitoi_client_get(
-        client, avitoi_client_prepare(client, &avitoi_endpoint_get_self, 0, NULL, NULL), arena,
-        out);
+    const int rc = avitoi_client_prepare(client, &avitoi_endpoint_get_self, 0, NULL, NULL);
+    return avitoi_client_get(client, rc, arena, out);
 }
 
 AVITO_API int avito_get_chat(avito_client *client, int64_t user_id, const char *chat_id,
@@ -8811,8 +8753,8 @@ static AVITOI_INLINE const char *avitoi_fast_digits(const char *p, const char *e
 /* The end of the whole part of a number, after its sign; NULL: there is none. */
 static AVITOI_INLINE const char *avitoi_fast_whole(const char *p, const char *end, uint64_t *value)
 {
-    const char *const behind = avitoi_fast_digits(p, end, value);
-    return (behind == p || (*p == '0' && behind - p > 1)) ? NULL : behind;
+    const char *const after = avitoi_fast_digits(p, end, value);
+    return (after == p || (*p == '0' && after - p > 1)) ? NULL : after;
 }
 
 /* What may end a number? Blanks, and what is none, are looked at later. */
@@ -8901,13 +8843,13 @@ static AVITOI_INLINE unsigned avitoi_fast_pass_open(struct avitoi_fast_pass *r)
 
 static AVITOI_INLINE unsigned avitoi_fast_pass_value(struct avitoi_fast_pass *r)
 {
-    const char *behind;
+    const char *after;
     if (r->p < r->end && (*r->p == '{' || *r->p == '[')) {
         return avitoi_fast_pass_open(r);
     }
-    behind = avitoi_fast_pass_scalar(r->p, r->end);
-    r->p = behind;
-    return behind == NULL ? AVITOI_FAST_PASS_WRONG : AVITOI_FAST_PASS_AFTER;
+    after = avitoi_fast_pass_scalar(r->p, r->end);
+    r->p = after;
+    return after == NULL ? AVITOI_FAST_PASS_WRONG : AVITOI_FAST_PASS_AFTER;
 }
 
 static AVITOI_INLINE unsigned avitoi_fast_pass_key(struct avitoi_fast_pass *r)
@@ -8986,11 +8928,11 @@ static const char *avitoi_fast_skip(struct avitoi_json *j, const char *p, const 
 {
     bool more = true;
     while (more && p < end && *p == '"') {
-        const char *const behind = avitoi_fast_pass_member(p, end, j->depth);
-        if (behind == NULL) {
+        const char *const after = avitoi_fast_pass_member(p, end, j->depth);
+        if (after == NULL) {
             break;
         }
-        p = avitoi_fast_blanks(behind, end);
+        p = avitoi_fast_blanks(after, end);
         more = p < end && *p == ',';
         j->state = more ? AVITOI_JSON_AT_KEY : AVITOI_JSON_AT_AFTER;
         p = more ? avitoi_fast_blanks(p + 1, end) : p;
@@ -9314,6 +9256,8 @@ static AVITOI_INLINE unsigned avitoi_fast_bool(struct avitoi_fast *r)
     return avitoi_fast_taken(r);
 }
 
+#define AVITOI_FAST_E7_WHOLE_MAX 213u /* degrees that fit with any fraction: INT32_MAX is 214.7 degrees */
+
 /* Units of 1e-7. NULL: an exponent, more than seven places, or out of range. AVITOI_FAST_AHEAD bytes can be
  * read here, and no number that is taken has as many. */
 AVITOI_APART static const char *avitoi_fast_read_e7(const char *p, const char *end, int32_t *e7)
@@ -9323,7 +9267,7 @@ AVITOI_APART static const char *avitoi_fast_read_e7(const char *p, const char *e
     uint32_t value;
     ptrdiff_t places = 0;
     const char *const point = avitoi_fast_whole(p + (negative ? 1 : 0), end, &whole);
-    if (point == NULL || point - p > 4 || whole > AVITOI_NUMBER_E7_WHOLE_MAX) {
+    if (point == NULL || point - p > 4 || whole > AVITOI_FAST_E7_WHOLE_MAX) {
         return NULL;
     }
     p = point;
@@ -9345,12 +9289,12 @@ AVITOI_APART static const char *avitoi_fast_read_e7(const char *p, const char *e
 static AVITOI_INLINE unsigned avitoi_fast_e7(struct avitoi_fast *r)
 {
     int32_t e7;
-    const char *const behind =
+    const char *const after =
         (*r->p == 'n') ? NULL : avitoi_fast_read_e7(r->p, avitoi_fast_end(r), &e7);
-    if (behind == NULL) {
+    if (after == NULL) {
         return avitoi_fast_null(r);
     }
-    r->p = behind;
+    r->p = after;
     avitoi_fast_store(r, &e7, sizeof e7);
     return avitoi_fast_taken(r);
 }
@@ -9604,12 +9548,12 @@ static AVITOI_INLINE unsigned avitoi_fast_value(struct avitoi_fast *r)
 }
 
 /* A member whose value is only checked: its row is not wanted, or it has none. */
-static AVITOI_INLINE unsigned avitoi_fast_pass_over(struct avitoi_fast *r, const char *behind)
+static AVITOI_INLINE unsigned avitoi_fast_pass_over(struct avitoi_fast *r, const char *after)
 {
-    if (behind == NULL) {
+    if (after == NULL) {
         return avitoi_fast_undo(r);
     }
-    r->p = behind;
+    r->p = after;
     return AVITOI_FAST_AFTER;
 }
 
@@ -9913,7 +9857,7 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  *     AES-128-GCM, AES-256-GCM or ChaCha20-Poly1305, signed by RSA or ECDSA. No RSA key exchange,
  *     no CBC, no SHA-1.
  *   * Checked: each signature up to one of your anchors, the validity period of each certificate
- *     that the server sends, the name (subjectAltName only; "*." stands for one label, in front),
+ *     that the server sends, the name (subjectAltName only; "*." means one label, in front),
  *     CA and path length of intermediates, key usage; RSA of 2048 to 4096 bits, SHA-256 or better;
  *     and what BearSSL leaves out: version 3, no extension twice, extended key usage, no CA as
  *     server, at most eight.
@@ -9947,10 +9891,10 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  *
  * Memory: of avito_tls, the check of certificates takes 3 KB that nothing needs between handshakes;
  * on a small board they can be the arena: avito_tls_arena(). Any call may have to open the
- * connection anew, also in its middle: after the request for a token, a refused token, another
- * try. None of these has anything in the arena yet, so the handshake may have it. Where something
- * is in it, the connect fails with BUSY before a byte is sent, and nothing is lost: results of
- * earlier calls, since you did not reset it; the pages before, where a list with .all_pages goes on
+ * connection again, also in its middle: after the request for a token, after a refused token, for a
+ * retry. None of these has anything in the arena yet, so the handshake may have it. If something is
+ * in it, the connect fails with BUSY before a byte is sent, and nothing is lost. It may be results
+ * of earlier calls, if you did not reset it; the pages before, where a list with .all_pages goes on
  * to its next page; a call of another lane. So reset it before each call, and copy what you keep.
  *
  * Sessions: the last one is kept in avito_tls and tried at the next connect to the same host and
@@ -10228,7 +10172,7 @@ extern "C" {
  * AVITO_ERR_MODEL or AVITO_ERR_DUPLICATE: after these three the list goes on, avito_list_open()
  * stays true.
  *
- * To answer in the middle of a list copy the ids, end the list, answer, and go on behind it::
+ * To answer in the middle of a list copy the ids, end the list, answer, and go on after that chat::
  *
  *     avito_list_end(&client, 16384);
  *     chats_query.offset = avito_list_offset(&client);
@@ -10260,7 +10204,7 @@ AVITO_API int avito_list_end(avito_client *client, size_t drain_max);
 /* True between avito_list_*() and its end. */
 AVITO_API bool avito_list_open(const avito_client *client);
 
-/* Where a list of chats or messages is, in rows: the .offset at which another one goes on behind the last row
+/* Where a list of chats or messages is, in rows: the .offset at which another one goes on after the last row
  * that was given, or was an error. Between two pages it may be up to four rows less: those come again. Good
  * from avito_list_*() to the lane's next call, also after the end. Over 1000 nothing can be reached. 0
  * without a lane. */
@@ -10498,7 +10442,7 @@ AVITO_API int avito_webhook_status(const avito_webhook *webhook);
 /* What happened on the way, as bits; avito_inbox_events() gives and clears them. A call that meets one
  * ends with it, and avito_inbox_about() names the chat. */
 #define AVITO_INBOX_OVERRUN     1u /* the ring was too small: messages may have come twice */
-#define AVITO_INBOX_UNREACHABLE 2u /* rows were left behind unread: beyond the API's reach (1001 chats, \
+#define AVITO_INBOX_UNREACHABLE 2u /* rows were left unread: they were beyond the API's reach (1001 chats, \
                                       1001 messages of a chat), a chat failed for too long, or its \
                                       id has over 67 bytes */
 #define AVITO_INBOX_STATE_LOST  4u /* no stored state was readable: began as on a first start */
@@ -10523,16 +10467,16 @@ typedef struct avito_inbox_options {
                                 it. Used in between, it costs a few requests more */
     void *chats;             /* optional: AVITO_INBOX_CHATS_SIZE(n) bytes for records of chats. Without
                                 room for all that moved within overlap_s, the others are read in each
-                                poll. What lies in it is of no use after a restart */
+                                poll. What is in it is not needed after a restart */
     size_t chats_cap;
     const struct avitoi_inbox_records *records; /* private: avito_enable_inbox_records() */
     void *ctx;               /* first argument of both hooks */
     /* Writes `len` bytes durably into slot 0 or 1, whole or not at all. One call per message accepted
-     * or passed over, at most one per round that had messages, and one or two at the very first
+     * or skipped, at most one per round that had messages, and one or two at the very first
      * start. AVITO_OK or an error. NULL, and load too: nothing is kept. */
     int (*save)(void *ctx, int slot, const void *data, size_t len);
     /* Reads what was saved into a slot. AVITO_END: nothing there; an error: avito_inbox_init() fails,
-     * since nobody knows what is there. *len over cap: saved with a larger ring, it counts as lost
+     * since what is there is not known. *len over cap: saved with a larger ring, it counts as lost
      * (AVITO_INBOX_STATE_LOST). Called at start, once or twice for each slot. */
     int (*load)(void *ctx, int slot, void *data, size_t cap, size_t *len);
     avito_inbox_start start; /* only when nothing was saved */
@@ -10549,8 +10493,8 @@ typedef struct avito_inbox_options {
 
 typedef struct avito_inbox {
     avito_client *client;
-    struct { /* private; what is used most comes first, where short instructions reach it, and what is
-                zeroed together stands together, in words */
+    struct { /* private; what is used most comes first, where short instructions reach it; what is
+                zeroed together fills words of its own */
         /* Of the list in work: zeroed by each change of phase; ... */
         bool open;          /* a call of ours is in progress on the lane */
         uint8_t then;       /* AVITOI_INBOX_THEN_ON ... */
@@ -10585,7 +10529,7 @@ typedef struct avito_inbox {
         bool owes_marks;    /* chats may have been given and not marked */
         uint8_t wholes;     /* so many whole rounds are to come */
         uint8_t resume;     /* the phase that follows a pause; WAIT: a new round */
-        uint8_t events;     /* AVITO_INBOX_* that nobody asked for yet */
+        uint8_t events;     /* AVITO_INBOX_* that were not asked for yet */
         bool raised;        /* an event, in this call */
         bool eager;         /* there is more to do at once */
         bool unsaved;       /* something was accepted since the horizon was saved */
@@ -10692,7 +10636,7 @@ AVITO_API const char *avito_inbox_about(const avito_inbox *inbox);
  * `address`, or `resolve`.
  *
  * A small call costs two system calls, send and recv: wait() for bytes leaves the waiting to the recv()
- * behind it, and a recv() right after the end of a request says AVITO_IO_AGAIN without asking the
+ * after it, and a recv() right after the end of a request says AVITO_IO_AGAIN without asking the
  * kernel, because an answer takes longer than that.
  */
 #if AVITO_WITH_POSIX
@@ -11330,6 +11274,12 @@ struct avitoi_list_pages {
     bool (*follows)(avito_client *c); /* after a full one: can the next be reached? */
 };
 
+/* Is it a list that is given element by element? */
+static bool avitoi_list_streams(const avito_client *c)
+{
+    return (c->priv.call->flags & AVITOI_ENDPOINT_STREAM) != 0 && !c->priv.collect;
+}
+
 static void avitoi_list_begin(avito_client *c)
 {
     struct avitoi_json *j = &c->priv.json;
@@ -11503,7 +11453,7 @@ AVITO_API bool avito_list_open(const avito_client *client)
 {
     /* A chat that the lane itself reads back is not the caller's list, nor is one of the inbox. */
     return avitoi_machine_is_ready(client) && client->priv.call != NULL &&
-           avitoi_call_streams(client) && client->priv.judge == NULL && client->priv.owner == NULL;
+           avitoi_list_streams(client) && client->priv.judge == NULL && client->priv.owner == NULL;
 }
 
 AVITO_API bool avito_list_has_more(const avito_client *client)
@@ -11518,7 +11468,7 @@ AVITO_API int avito_list_offset(const avito_client *client)
         return 0;
     }
     j = &client->priv.json; /* a row is counted when it begins: one in work was not given */
-    return client->priv.offset + client->priv.page + j->page_rows -
+    return client->priv.offset + client->priv.rows_before + j->page_rows -
            (j->page_rows > 0 && (j->level > 2 || j->bad != 0) ? 1 : 0);
 }
 
@@ -11530,7 +11480,7 @@ static void avitoi_list_row_done(avito_client *c)
     avitoi_exchange_alive(c);
 }
 
-/* To the next element. What the one before lacked was told, and is not what may end the list. */
+/* Goes on to the next element. The error of the one before was reported, and is no error of the list. */
 static avitoi_call_result avitoi_list_go_on(avito_client *c)
 {
     c->error.code = AVITO_OK;
@@ -11610,8 +11560,8 @@ AVITO_API int avito_list_end(avito_client *client, size_t drain_max)
 
 /* ---- the answer ---- */
 
-/* The service does not say with each message which chat it is of: who asks knows. Of the lists only that of
- * messages is asked for by a chat's id. */
+/* The service does not say which chat a message is of: the caller knows. Of the lists only that of messages is
+ * asked for by a chat's id. */
 static void avitoi_list_name_chat(const avito_client *c, void *element)
 {
     if (c->priv.args.chat_id != NULL) {
@@ -11728,8 +11678,8 @@ struct avitoi_list_given {
 };
 AVITOI_ASSERT(list_given_is_aligned, sizeof(struct avitoi_list_given) % AVITOI_ARENA_ALIGN == 0);
 
-/* Was the element in work among the last that were given, or, if it is bad, told? It is from now on. What was
- * told is given all the same when it comes again and is good: it is known by another hash. */
+/* Was the element in work given before, or, if it is bad, reported? It is from now on. An element that was
+ * reported is still given if it comes again and is good: it is known by another hash. */
 static bool avitoi_list_given_before(struct avitoi_json *j, bool bad)
 {
     struct avitoi_list_given *given = (struct avitoi_list_given *)(void *)j->mem.low_base;
@@ -11762,18 +11712,18 @@ static void avitoi_list_done(struct avitoi_json *j, const char *model)
     avitoi_json_element_done(j, model);
 }
 
-/* One that breaks the model is told once, and not at all if it was given. */
-static void avitoi_list_passes_over(struct avitoi_json *j, int code)
+/* An element that breaks the model is reported once, and not at all if it was given. */
+static void avitoi_list_skip_element(struct avitoi_json *j, int code)
 {
     const bool known = avitoi_list_given_before(j, true);
     if (known && j->skipped == 0) {
         j->culprit = NULL;
     }
-    avitoi_json_passes_over(j, known ? AVITO_OK : code);
+    avitoi_json_skip_element(j, known ? AVITO_OK : code);
 }
 
 static const struct avitoi_json_list avitoi_list_remembers = {
-    avitoi_json_element_begins, avitoi_list_done, avitoi_list_passes_over, sizeof(struct avitoi_list_given)};
+    avitoi_json_element_begins, avitoi_list_done, avitoi_list_skip_element, sizeof(struct avitoi_list_given)};
 
 /* The pages of a list share what they gave; a list that is collected also goes on where the page before
  * ended. */
@@ -11789,7 +11739,7 @@ static void avitoi_list_begin_page(avito_client *c)
     avitoi_answer_use_arena(c);
     given = avitoi_json_low(j, sizeof(struct avitoi_list_given));
     j->list = given != NULL ? &avitoi_list_remembers : &avitoi_json_streams;
-    if (c->priv.page == 0) {
+    if (c->priv.rows_before == 0) {
         if (given != NULL) {
             memset(given, 0, sizeof(struct avitoi_list_given));
         }
@@ -11802,18 +11752,18 @@ static void avitoi_list_begin_page(avito_client *c)
     }
 }
 
-/* Pages overlap by so many rows: what is removed meanwhile moves later rows up. */
+/* Rows by which pages overlap: a row that is removed meanwhile moves later ones up. */
 #define AVITOI_LIST_PAGE_OVERLAP 4u
 
 static bool avitoi_list_turns_page(avito_client *c)
 {
     const uint16_t limit = c->priv.limit;
-    const uint32_t page = c->priv.page + (uint32_t)limit -
+    const uint32_t page = c->priv.rows_before + (uint32_t)limit -
                           (limit > 2u * AVITOI_LIST_PAGE_OVERLAP ? AVITOI_LIST_PAGE_OVERLAP : 0u);
     if (c->priv.offset + page > AVITOI_LIST_OFFSET_MAX) {
         return false;
     }
-    c->priv.page = (uint16_t)page;
+    c->priv.rows_before = (uint16_t)page;
     c->priv.json.page_rows = 0;
     return true;
 }
@@ -12022,7 +11972,7 @@ static size_t avitoi_lines_name(const char *line)
     return n;
 }
 
-/* What stands after the colon, without the blanks around it. */
+/* The text after the colon, without the blanks around it. */
 static avito_str avitoi_lines_value(const char *line)
 {
     avito_str value = avitoi_text_of(line + avitoi_lines_name(line) + 1u);
@@ -12120,7 +12070,7 @@ static int avitoi_lanes_wait_for_duty(avito_client *c)
     }
     if (c->priv.waiting && a->priv.refusals != c->priv.refusals &&
         (c->priv.call->flags & AVITOI_ENDPOINT_TOKEN) == 0) {
-        return avitoi_token_refusal(a); /* what the lane that we waited for was told holds for us */
+        return avitoi_token_refusal(a); /* the answer to the lane that we waited for holds for us */
     }
     return AVITO_OK;
 }
@@ -12145,8 +12095,8 @@ static bool avitoi_lanes_token_replaced(const avito_client *c)
            renewals > (a->priv.renewer != NULL ? 0u : 1u);
 }
 
-static const struct avitoi_call_lanes avitoi_lanes_part = {avitoi_lanes_wait_for_duty, avitoi_lanes_waits,
-                                                      avitoi_lanes_token_replaced};
+static const struct avitoi_call_lanes avitoi_lanes_part = {
+    avitoi_lanes_wait_for_duty, avitoi_lanes_waits, avitoi_lanes_token_replaced};
 
 AVITO_API void avito_enable_lanes(avito_account_options *options)
 {
@@ -12198,7 +12148,7 @@ static int avitoi_token_store_load(avito_client *c)
     memset(&token, 0, sizeof token);
     a->priv.renewal = &avitoi_endpoint_refresh_token;
     rc = avitoi_token_store_ask(a, &token);
-    a->priv.loaded = rc == AVITO_END && !a->priv.by_consent; /* who has to consent may do so meanwhile */
+    a->priv.loaded = rc == AVITO_END && !a->priv.by_consent; /* the person may consent meanwhile */
     if (rc == AVITO_END) {
         return rc;
     }
@@ -12385,7 +12335,7 @@ AVITO_API int avito_account_open_gate(avito_account *account)
 static uint32_t avitoi_retries_backoff(const avito_client *c)
 {
     const avito_account *a = c->account;
-    const unsigned doublings = c->priv.tries < 6 ? c->priv.tries : 6u;
+    const unsigned doublings = c->priv.retries < 6 ? c->priv.retries : 6u;
     uint32_t ms = 1000u << doublings;
     uint16_t random = (uint16_t)(avitoi_account_now(a) * 40503u); /* 2^16 by the golden ratio: spreads */
     if (a->o.entropy != NULL) {
@@ -12406,11 +12356,11 @@ static bool avitoi_retries_is_passing(int code)
 /* After a failure: pauses and begins the same call again, if that can do no harm and there is time. */
 static bool avitoi_retries_again(avito_client *c, int code)
 {
-    const bool rows_given = avitoi_call_streams(c) && (c->priv.json.rows > 0 || c->priv.page > 0);
-    /* A code or refresh token that left may be spent: asking again would only be told so. */
+    const bool rows_given = avitoi_list_streams(c) && (c->priv.json.rows > 0 || c->priv.rows_before > 0);
+    /* A code or refresh token that left may be spent: the service would only say so. */
     const bool spent = c->priv.written && (c->priv.request->flags & AVITOI_ENDPOINT_SPENDS) != 0;
     uint32_t pause_ms;
-    if (c->priv.tries >= c->o.retries || !avitoi_retries_is_passing(code) || rows_given || spent ||
+    if (c->priv.retries >= c->o.retries || !avitoi_retries_is_passing(code) || rows_given || spent ||
         ((c->priv.call->flags & AVITOI_ENDPOINT_CHANGES) != 0 &&
          avitoi_error_outcome(c, code) != AVITO_NOT_SENT)) {
         return false;
@@ -12423,8 +12373,8 @@ static bool avitoi_retries_again(avito_client *c, int code)
     avitoi_call_drop(c, code);
     avitoi_token_resign(c);
     avitoi_call_trace(c, AVITOI_CALL_TRACE_AGAIN);
-    c->priv.tries++;
-    c->priv.page = 0;
+    c->priv.retries++;
+    c->priv.rows_before = 0;
     (void)avitoi_call_repeat(c, pause_ms);
     return true;
 }
@@ -12515,7 +12465,7 @@ static void avitoi_retries_read_head(struct avitoi_head *h, avito_str value)
     }
 }
 
-/* The same where nobody asks what time it is: the date of a success is not read. */
+/* The same, except for the date of a success: only the inbox needs that. */
 static void avitoi_retries_read_refusal(struct avitoi_head *h, avito_str value)
 {
     if (h->header != AVITOI_HEAD_FIELD_DATE || h->status / 100u != 2u) {
@@ -12535,7 +12485,7 @@ static const struct avitoi_call_retries avitoi_retries_rate_part = {
 AVITO_API void avito_enable_retries(avito_client_options *options)
 {
     if (options != NULL) {
-        options->priv.tries = avitoi_retries_parts;
+        options->priv.retries = avitoi_retries_parts;
     }
 }
 
@@ -12556,13 +12506,14 @@ static const char *avitoi_diagnostics_word(const char *p, unsigned number)
     return p;
 }
 
+#define AVITOI_DIAGNOSTICS_TRACE_WORD_(name, word) word "\0"
 #define AVITOI_DIAGNOSTICS_NAME_(name) #name "\0"
 
 /* One line to the hook, which is set: the word of the event, the call's name, and the answer's status if
  * there is one. */
 static void avitoi_diagnostics_trace(const avito_client *c, unsigned what)
 {
-    static const char words[] = AVITOI_CALL_TRACES(AVITOI_CALL_TRACE_WORD_);
+    static const char words[] = AVITOI_CALL_TRACES(AVITOI_DIAGNOSTICS_TRACE_WORD_);
     static const char names[] = AVITOI_ENDPOINTS(AVITOI_DIAGNOSTICS_NAME_);
     const struct avitoi_endpoint *named = what < AVITOI_CALL_TRACE_TOKEN ? c->priv.request : c->priv.call;
     struct avitoi_writer w;
@@ -12662,7 +12613,7 @@ static void avitoi_diagnostics_mask_everywhere(avito_client *c, avito_str secret
 }
 
 /* Masks both tokens, the token of this request, the client secret, and the values of the program's own
- * header lines. Where tokens stand that are not known, or not any more, the words go altogether. */
+ * header lines. If they hold tokens that are not known yet, or no longer, all of them go. */
 static void avitoi_diagnostics_mask_secrets(avito_client *c)
 {
     const avito_account *a = c->account;
@@ -12672,7 +12623,7 @@ static void avitoi_diagnostics_mask_secrets(avito_client *c)
     if (avitoi_call_token_gone(c) || avitoi_diagnostics_holds_token(c->error.text) ||
         (avitoi_account_one_copy(&a->o) && a->priv.epoch > 0 && a->priv.access == NULL) ||
         (c->o.error_body_cap > 0 && avitoi_diagnostics_holds_token(c->o.error_body))) {
-        avitoi_call_forget_body(c); /* of tokens that are not known yet, or not any more */
+        avitoi_call_forget_body(c);
     }
     secrets[0] = avitoi_text_or_none(a->priv.access);
     secrets[1] = avitoi_text_or_none(a->priv.refresh);
@@ -12881,7 +12832,7 @@ struct avitoi_schema_envelope {
     X(M, chat_id, AVITOI_SCHEMA_STR, chat_id, AVITOI_SCHEMA_SHOWN) /* of a message that comes without one */
 AVITOI_SCHEMA(envelope, struct avitoi_schema_envelope, AVITOI_SCHEMA_ENVELOPE_ROWS, false, false);
 
-/* Too large for a small stack: meanwhile it is at the end of the arena. */
+/* Too large for a small stack: during the call it is at the end of the arena. */
 struct avitoi_event_reader {
     struct avitoi_json json;
     struct avitoi_schema_envelope envelope;
@@ -12892,7 +12843,7 @@ struct avitoi_event_reader {
 };
 
 static int avitoi_event_read_as(struct avitoi_event_reader *r,
-                                        const struct avitoi_schema *schema, void *out)
+                                const struct avitoi_schema *schema, void *out)
 {
     size_t used = 0;
     int rc;
@@ -12921,8 +12872,7 @@ static int avitoi_event_message(const struct avitoi_schema_payload *payload, avi
 }
 
 /* An envelope with a payload, or a message by itself: it has a chat, which no envelope has. */
-AVITOI_APART static int avitoi_event_read(struct avitoi_event_reader *r,
-                                                  avito_message **message)
+AVITOI_APART static int avitoi_event_read(struct avitoi_event_reader *r, avito_message **message)
 {
     int rc = avitoi_event_read_as(r, &avitoi_schema_envelope.schema, &r->envelope);
     if (rc != AVITO_OK || r->envelope.payload != NULL || r->envelope.chat_id.ptr == NULL) {
@@ -14375,7 +14325,7 @@ AVITO_API void avito_enable_inbox_records(avito_inbox_options *options)
  * out: a queue of chats that are due, and the oldest new messages of one chat. May not save the state.
  */
 
-/* ---- the arena: the queue of chats, behind it what is kept of one ---- */
+/* ---- the arena: the queue of chats, then what is kept of one ---- */
 
 /* A chat of the queue, after its id. The last one in is the first one out: of a page, the chat that was
  * updated least recently. */
@@ -14962,7 +14912,7 @@ static avitoi_call_result avitoi_inbox_on_next(avito_inbox *in)
 
 /* The first round of START_UNREAD skips what this account wrote and what was read. From overlap_s below a
  * message that was read, nothing unread is expected. */
-static bool avitoi_inbox_passes_over(avito_inbox *in, uint32_t created, const avito_message *m)
+static bool avitoi_inbox_skips(avito_inbox *in, uint32_t created, const avito_message *m)
 {
     if (created >= avitoi_inbox_horizon(in)) {
         return false;
@@ -15119,7 +15069,7 @@ static bool avitoi_inbox_read_old(avito_inbox *in, const struct avitoi_inbox_row
     }
     in->priv.row_created = row->time;
     in->priv.turn = !old || (in->priv.flaws & AVITOI_INBOX_SCATTERED) != 0;
-    return old || (first && avitoi_inbox_passes_over(in, row->time, row->message));
+    return old || (first && avitoi_inbox_skips(in, row->time, row->message));
 }
 
 static avitoi_call_result avitoi_inbox_read_judge(avito_inbox *in, const struct avitoi_inbox_row *row)
@@ -15718,8 +15668,8 @@ static avitoi_call_result avitoi_inbox_handle(avito_inbox *in, avito_message *ou
 /* Enters the inbox. What the program has cancelled is begun again. */
 static avitoi_call_result avitoi_inbox_enter(avito_inbox *in)
 {
-    const struct avitoi_call_retries *tries = in->client->o.priv.tries;
-    in->client->o.priv.tries = tries != NULL ? tries->dated : &avitoi_retries_rate_part;
+    const struct avitoi_call_retries *retries = in->client->o.priv.retries;
+    in->client->o.priv.retries = retries != NULL ? retries->dated : &avitoi_retries_rate_part;
     in->client->priv.owner = NULL;
     if (in->client->priv.call != NULL || !in->priv.open) {
         return AVITOI_CALL_MOVED;
@@ -16046,11 +15996,23 @@ static int avitoi_send_start(avito_client *c, int rc, size_t kept, avito_arena *
     return avitoi_client_start(c, rc, arena, out);
 }
 
+static int avitoi_send_check_text(const char *text)
+{
+    size_t points, visible;
+    if (text == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    if (!avitoi_text_utf8_count(text, &points, &visible)) {
+        return AVITO_ERR_UTF8;
+    }
+    return (visible == 0 || points > AVITO_TEXT_MAX) ? AVITO_ERR_TEXT : AVITO_OK;
+}
+
 AVITO_API int avito_send_message(avito_client *client, int64_t user_id, const char *chat_id,
                                  const char *text, avito_arena *arena, avito_message *out)
 {
     int rc = avitoi_client_prepare(client, &avitoi_endpoint_send_message, user_id, chat_id, text);
-    rc = (rc == AVITO_OK) ? avitoi_client_check_text(text) : rc;
+    rc = (rc == AVITO_OK) ? avitoi_send_check_text(text) : rc;
     return avitoi_send_start(client, rc, 0, arena, out);
 }
 
@@ -16253,6 +16215,35 @@ static void avitoi_send_write_file_name(struct avitoi_writer *w, const char *nam
     }
 }
 
+/* The bytes of an upload. Its source is asked only for those that are to be written now. */
+static void avitoi_send_write_source(struct avitoi_writer *w, const avito_image_source *source)
+{
+    size_t at;
+    w->total += (uint32_t)source->size;
+    if (w->skip >= source->size) {
+        w->skip -= (uint32_t)source->size;
+        return;
+    }
+    at = w->skip;
+    w->skip = 0;
+    while (at < source->size && w->len < w->cap) {
+        const size_t left = source->size - at;
+        const size_t want = left < w->cap - w->len ? left : w->cap - w->len;
+        long got = (long)want;
+        if (source->read != NULL) {
+            got = (source->read)(source->ctx, at, w->out + w->len, want);
+        } else {
+            memcpy(w->out + w->len, (const char *)source->data + at, want);
+        }
+        if (got <= 0 || (size_t)got > want) {
+            w->failed = true;
+            return;
+        }
+        w->len += (size_t)got;
+        at += (size_t)got;
+    }
+}
+
 static void avitoi_send_write_part(struct avitoi_writer *w, const avito_client *c, char which)
 {
     const avito_image_source *source = &c->priv.args.as.upload;
@@ -16264,7 +16255,7 @@ static void avitoi_send_write_part(struct avitoi_writer *w, const avito_client *
     avitoi_write_text(w, "\"\r\nContent-Type: ");
     avitoi_write_text(w, source->content_type);
     avitoi_write_text(w, "\r\n\r\n");
-    avitoi_write_source(w, source);
+    avitoi_send_write_source(w, source);
 }
 
 /* The boundary of an upload's parts. */
@@ -16578,7 +16569,7 @@ static void avitoi_confirm_look(avito_client *c)
     c->priv.same_second = false;
     c->priv.covered = true;
     c->priv.reached = false;
-    c->priv.page = 0;
+    c->priv.rows_before = 0;
     c->priv.json.rows = 0; /* of the look before: this one may be tried again */
 }
 
@@ -17569,7 +17560,7 @@ AVITO_API size_t avito_message_preview(const avito_message *message, avito_langu
 struct avitoi_show {
     struct avitoi_writer w;
     bool comma;  /* the next member needs one before it */
-    bool inside; /* the message stands in its chat, and need not name it */
+    bool inside; /* the message is inside its chat, and need not name it */
 };
 
 /* A member's name as it is written. Nothing else uses these literals, so a program that shows nothing has none
@@ -17732,7 +17723,7 @@ static void avitoi_show_call(struct avitoi_show *s, const avito_call *call)
     avitoi_show_close(s);
 }
 
-/* Writes JSON that was kept as it came, but without control characters: those stand only between its values. */
+/* Writes JSON that was kept as it came, without control characters: they are only between its values. */
 static void avitoi_show_raw(struct avitoi_show *s, avito_str raw)
 {
     size_t i, from = 0;

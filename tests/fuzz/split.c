@@ -67,7 +67,7 @@ static void check_part(const char *text, size_t at, size_t len, bool good)
     part[len] = '\0';
     MUST(units <= AVITO_TEXT_MAX);
     MUST(blanks_of(text + at, &gap_units) == 0);
-    MUST(avitoi_client_check_text(part) == (good ? AVITO_OK : AVITO_ERR_UTF8) || !good);
+    MUST(avitoi_send_check_text(part) == (good ? AVITO_OK : AVITO_ERR_UTF8) || !good);
     gap = blanks_of(text + after, &gap_units);
     if (text[after + gap] != '\0') {
         (void)border_from(text, after + gap, after + gap + 1, &next_units);

@@ -1,7 +1,7 @@
 /*
  * A scripted transport: an avito_transport in memory that expects requests and gives answers, in the
  * pieces and with the misfortunes that a test asks for, and that watches whether its user keeps the
- * five rules of a transport.
+ * rules of a transport (YOUR OWN TRANSPORT).
  *
  *     struct script s;
  *     script_init(&s);
