@@ -7481,7 +7481,7 @@ AVITOI_APART_IF_SMALL static int avitoi_machine_cancel_lane(avito_client *c)
     return avitoi_machine_finish(c, AVITO_ERR_CANCELLED);
 }
 
-/* Whether the lane was initialised, with success. */
+/* Was the lane initialised, and without an error? */
 static bool avitoi_machine_is_ready(const avito_client *c)
 {
     return c != NULL && c->account != NULL;
@@ -13009,7 +13009,7 @@ AVITOI_TEXT_WORDS(avitoi_webhook_names, AVITOI_WEBHOOK_NAMES);
 /* .flags. The first six are one header field each, in the order of their names. */
 #define AVITOI_WEBHOOK_CLOSE     0x0001u /* Connection: close, or there is another reason to */
 #define AVITOI_WEBHOOK_CONTINUE  0x0002u /* Expect: 100-continue */
-#define AVITOI_WEBHOOK_HOST      0x0004u /* the field was seen, as with those that follow */
+#define AVITOI_WEBHOOK_HOST      0x0004u /* this field and the next three: it was seen */
 #define AVITOI_WEBHOOK_LENGTH    0x0008u
 #define AVITOI_WEBHOOK_CODING    0x0010u
 #define AVITOI_WEBHOOK_SIGNATURE 0x0020u
@@ -13022,7 +13022,6 @@ AVITOI_TEXT_WORDS(avitoi_webhook_names, AVITOI_WEBHOOK_NAMES);
 static void avitoi_webhook_add(avito_webhook *w, const char *text)
 {
     size_t len = strlen(text);
-
     memcpy(w->priv.out + w->priv.out_len, text, len);
     w->priv.out_len = (uint8_t)(w->priv.out_len + len);
 }
@@ -13032,7 +13031,6 @@ static void avitoi_webhook_answer(avito_webhook *w, unsigned status)
 {
     unsigned n = status;
     size_t i;
-
     avitoi_webhook_add(w, "HTTP/1.1 000 \r\n");
     for (i = 11; i > 8; i--) {
         w->priv.out[i] = (char)('0' + n % 10);
@@ -13080,11 +13078,10 @@ static int avitoi_webhook_go(avito_webhook *w, bool legal, int state)
 
 /* ---- the end of a request ---- */
 
-/* `{}` or nothing: a test whether we can be reached. */
+/* Is it `{}` or nothing? Then the service only tests whether we can be reached. */
 static bool avitoi_webhook_is_probe(const char *body, size_t len)
 {
     unsigned wanted = '{';
-
     for (; len > 0; len--, body++) {
         if (memchr(" \t\r\n", *body, 4) != NULL) {
             continue;
@@ -13092,7 +13089,7 @@ static bool avitoi_webhook_is_probe(const char *body, size_t len)
         if (avitoi_text_byte(*body) != wanted) {
             return false;
         }
-        wanted = wanted == '{' ? '}' : 256u; /* which no byte is */
+        wanted = wanted == '{' ? '}' : 256u; /* no byte */
     }
     return wanted != '}';
 }
@@ -13114,7 +13111,6 @@ static int avitoi_webhook_complete(avito_webhook *w)
     size_t len = w->priv.body_len;
     unsigned status = avitoi_webhook_refusal(w);
     int result = AVITO_AGAIN;
-
     if (status == 200 && !avitoi_webhook_is_probe(body, len)) {
         w->priv.flags |= AVITOI_WEBHOOK_EVENT;
         result = AVITO_OK;
@@ -13132,7 +13128,6 @@ static int avitoi_webhook_body_bytes(avito_webhook *w, const char *data, size_t 
 {
     size_t start, n;
     const avitoi_body_result result = avitoi_body_feed(&w->priv.body, data, len, &start, &n, used);
-
     if (n > w->o.buffer_cap - AVITO_WEBHOOK_SIGNATURE_ROOM - w->priv.body_len) {
         return AVITO_ERR_ROOM;
     }
@@ -13148,14 +13143,13 @@ static int avitoi_webhook_body_bytes(avito_webhook *w, const char *data, size_t 
 
 /* ---- the head ---- */
 
-/* What only the whole head can tell; then the body begins. */
+/* Checks what only the whole head can tell. Then the body begins. */
 static int avitoi_webhook_head_end(avito_webhook *w)
 {
     unsigned flags = w->priv.flags;
     bool chunked = (flags & AVITOI_WEBHOOK_CODING) != 0;
     bool http10 = (flags & AVITOI_WEBHOOK_HTTP10) != 0;
     size_t used;
-
     if (!http10 && (flags & AVITOI_WEBHOOK_HOST) == 0) {
         return AVITO_ERR_HTTP;
     }
@@ -13183,7 +13177,6 @@ static int avitoi_webhook_method_byte(avito_webhook *w, unsigned char c)
 {
     bool end = c == ' ';
     size_t at = w->priv.at;
-
     if (w->priv.at > 4 || (unsigned char)"POST "[w->priv.at] != c) {
         w->priv.flags |= AVITOI_WEBHOOK_NOT_POST;
     }
@@ -13196,7 +13189,6 @@ static int avitoi_webhook_method_byte(avito_webhook *w, unsigned char c)
 static int avitoi_webhook_target_byte(avito_webhook *w, unsigned char c)
 {
     size_t at = w->priv.at;
-
     if (c == ' ') {
         w->priv.difference = (uint8_t)(w->priv.difference | (at != w->priv.path_len));
         w->priv.at = 0;
@@ -13213,7 +13205,6 @@ static int avitoi_webhook_target_byte(avito_webhook *w, unsigned char c)
 static int avitoi_webhook_version_byte(avito_webhook *w, unsigned char c)
 {
     unsigned at = w->priv.at++;
-
     if (at == 7 && c == '0') {
         w->priv.flags |= AVITOI_WEBHOOK_HTTP10 | AVITOI_WEBHOOK_CLOSE;
         return AVITO_AGAIN;
@@ -13235,7 +13226,6 @@ static int avitoi_webhook_name_end(avito_webhook *w)
 {
     avito_str name;
     unsigned field;
-
     name.ptr = w->priv.out;
     name.len = w->priv.at;
     field = 1u << avitoi_text_word_number(&avitoi_webhook_names, name) >> 1;
@@ -13252,7 +13242,6 @@ static int avitoi_webhook_name_end(avito_webhook *w)
 static int avitoi_webhook_name_byte(avito_webhook *w, unsigned char c)
 {
     int result;
-
     if (c != ':') { /* no CR becomes a dash: it is no token */
         avitoi_webhook_gather(w, w->priv.out, sizeof w->priv.out - 1, (char)(c | 0x20u));
         return avitoi_webhook_go(w, avitoi_text_is_http_token(c), AVITOI_WEBHOOK_NAME);
@@ -13263,11 +13252,10 @@ static int avitoi_webhook_name_byte(avito_webhook *w, unsigned char c)
     return result;
 }
 
-/* Digits and nothing else. A number that is too large counts as the largest. */
+/* Takes digits and nothing else. A number that is too large counts as the largest. */
 static int avitoi_webhook_length(avito_webhook *w, avito_str value)
 {
     size_t i, n = w->priv.cut ? SIZE_MAX : 0;
-
     for (i = 0; i < value.len; i++) {
         unsigned digit = (unsigned)(avitoi_text_byte(value.ptr[i])) - '0';
         if (digit > 9) {
@@ -13283,7 +13271,6 @@ static int avitoi_webhook_length(avito_webhook *w, avito_str value)
 static int avitoi_webhook_value_end(avito_webhook *w, char *ptr)
 {
     avito_str value;
-
     value.ptr = ptr;
     value.len = w->priv.at;
     avitoi_text_trim(&value);
@@ -13317,7 +13304,6 @@ static int avitoi_webhook_value_end(avito_webhook *w, char *ptr)
 static int avitoi_webhook_host_byte(avito_webhook *w, unsigned char c)
 {
     const unsigned char lower = (unsigned char)(c | 0x20u);
-
     if (c == ' ' || c == '\t') {
         w->priv.at = (uint16_t)(w->priv.at > 0 ? 2u : 0u);
         return AVITO_AGAIN;
@@ -13336,7 +13322,6 @@ static int avitoi_webhook_value_byte(avito_webhook *w, unsigned char c)
     bool signature = w->priv.field == AVITOI_WEBHOOK_SIGNATURE;
     size_t room = signature ? AVITO_WEBHOOK_SIGNATURE_ROOM : sizeof w->priv.out;
     char *to = signature ? (char *)w->o.buffer + w->o.buffer_cap - room : w->priv.out;
-
     if (c == '\r') {
         w->priv.state = AVITOI_WEBHOOK_LINE_LF;
         return avitoi_webhook_value_end(w, to);
@@ -13403,7 +13388,7 @@ AVITOI_APART static int avitoi_webhook_head_byte(avito_webhook *w, unsigned char
 
 /* ---- the public part ---- */
 
-/* Between two requests: an empty line, which may be the rest of the former one, begins none. */
+/* Is it between two requests? An empty line does not begin one: it may be the rest of the last. */
 static bool avitoi_webhook_idle(const avito_webhook *w)
 {
     return w->priv.state == AVITOI_WEBHOOK_START;
@@ -13430,7 +13415,7 @@ AVITO_API avito_webhook_options avito_webhook_options_default(void)
     return options;
 }
 
-/* Whether it was initialised, with success. */
+/* Was it initialised, and without an error? */
 static bool avitoi_webhook_is_ready(const avito_webhook *w)
 {
     return w != NULL && w->o.buffer != NULL;
@@ -13441,7 +13426,6 @@ AVITO_API int avito_webhook_init(avito_webhook *webhook, const avito_webhook_opt
 {
     const char *path = options != NULL ? options->path : NULL;
     size_t len = 0;
-
     if (webhook == NULL) {
         return AVITO_ERR_ARGUMENT;
     }
@@ -13472,7 +13456,6 @@ AVITO_API int avito_webhook_receive(avito_webhook *webhook, const void *data, si
     const char *bytes = (const char *)data;
     int result = AVITO_AGAIN;
     size_t n;
-
     if (used != NULL) {
         *used = 0;
     }
@@ -13522,7 +13505,6 @@ AVITO_API uint32_t avito_webhook_deadline_ms(const avito_webhook *webhook, uint3
 {
     int wants = avito_webhook_wants(webhook);
     uint32_t limit, elapsed;
-
     if (wants == 0) {
         return UINT32_MAX;
     }
@@ -13562,7 +13544,6 @@ AVITO_API void avito_webhook_sent(avito_webhook *webhook, size_t len, uint32_t n
 AVITO_API const void *avito_webhook_body(const avito_webhook *webhook, size_t *len)
 {
     bool waits = webhook != NULL && (webhook->priv.flags & AVITOI_WEBHOOK_EVENT) != 0;
-
     if (len == NULL) {
         return NULL;
     }
@@ -13575,7 +13556,6 @@ AVITO_API int avito_webhook_event(const avito_webhook *webhook, avito_arena *are
 {
     size_t len;
     const void *body = avito_webhook_body(webhook, &len);
-
     if (!avitoi_webhook_is_ready(webhook) || arena == NULL || out == NULL) {
         return AVITO_ERR_ARGUMENT;
     }
@@ -13586,7 +13566,6 @@ AVITO_API avito_str avito_webhook_signature(const avito_webhook *webhook)
 {
     unsigned needed = AVITOI_WEBHOOK_EVENT | AVITOI_WEBHOOK_SIGNATURE;
     avito_str signature = {NULL, 0};
-
     if (webhook != NULL && (webhook->priv.flags & needed) == needed) {
         signature.ptr =
             (const char *)webhook->o.buffer + webhook->o.buffer_cap - AVITO_WEBHOOK_SIGNATURE_ROOM;
@@ -13696,7 +13675,7 @@ enum {
     AVITOI_INBOX_RUNS
 };
 
-/* What follows when a list is left before its end. */
+/* What becomes of the list in work: it goes on, ends before its end, or is read again. */
 enum { AVITOI_INBOX_THEN_ON, AVITOI_INBOX_THEN_OVER, AVITOI_INBOX_THEN_AGAIN };
 
 /* The mark of the chat in work. */
@@ -13707,7 +13686,7 @@ enum {
     AVITOI_INBOX_MARK_DONE   /* it is done, or will not be done in this round */
 };
 
-/* Why a look at a chat does not tell all of it. */
+/* Flaws of a look at a chat: why it does not tell all. */
 #define AVITOI_INBOX_CUT       1u /* it ended at the message that was accepted last */
 #define AVITOI_INBOX_FRESH     2u /* it found something new */
 #define AVITOI_INBOX_ODD       4u /* a message has a time that is not believed */
@@ -13715,8 +13694,8 @@ enum {
 #define AVITOI_INBOX_SCATTERED 16u /* its rows are not in the order of their times: all are read */
 #define AVITOI_INBOX_SAID      32u /* AVITO_INBOX_TIME was raised */
 
-/* After twenty minutes of rounds with an error the horizon moves on all the same: so many rounds, so far
- * apart. A clock that jumps replaces one of them only, and a clock that wraps none. */
+/* After twenty minutes of rounds with an error the horizon moves on all the same: five rounds that are five
+ * minutes apart. A clock that jumps makes up for one of them at most, and a clock that wraps for none. */
 #define AVITOI_INBOX_PATIENCE    5u
 #define AVITOI_INBOX_PATIENCE_MS 300000u
 #define AVITOI_INBOX_EMPTY_PAGES 8u   /* in a round, that are read again */
@@ -13894,8 +13873,8 @@ static uint32_t avitoi_inbox_ring_age(const avito_inbox *in, uint32_t created)
     return created > avitoi_inbox_ceiling(in) ? avitoi_inbox_horizon(in) : created;
 }
 
-/* The entry of a message, else an empty one, else that of the oldest. Of several, not always the same
- * one: two that are listed would take each other's place for ever, beside others that are not. */
+/* Finds the entry of a message, else an empty one, else that of the oldest message. The search begins at
+ * another place each time: otherwise two messages that are still listed would replace each other for ever. */
 static struct avitoi_inbox_entry *avitoi_inbox_ring_find(const avito_inbox *in, uint64_t hash)
 {
     struct avitoi_inbox_entry *const ring = avitoi_inbox_ring(in), *const end = avitoi_inbox_ring_end(in);
@@ -14022,8 +14001,8 @@ static int avitoi_inbox_save(avito_inbox *in)
     return AVITO_OK;
 }
 
-/* Did the slot get all of what was saved? When the power goes early, a new sequence may stand before the
- * former rest, and the check fit by chance: so alike are the checks of two sequences. */
+/* Did the slot get all of what was saved? If the power goes early, a new sequence may precede the rest of the
+ * old state, and the check may fit by chance: the checks of two sequences are that much alike. */
 static bool avitoi_inbox_is_whole(const struct avitoi_inbox_state *s, size_t len)
 {
     const uint32_t again = avitoi_inbox_get(s->again);
@@ -14072,7 +14051,7 @@ static int avitoi_inbox_load_newest(avito_inbox *in)
 }
 
 /* The newest whole state that is stored, or a new one. Another account's is refused. What was under way
- * when the power went is made up for: marks, and what an overrun should have told. */
+ * when the power went is made up for: marks, and an overrun that was not reported. */
 static int avitoi_inbox_load(avito_inbox *in)
 {
     struct avitoi_inbox_state *s = avitoi_inbox_state_of(in);
@@ -14098,7 +14077,7 @@ static int avitoi_inbox_load(avito_inbox *in)
         in->priv.all_chats = true; /* a mark may have been underway when the power went */
         in->priv.owes_marks = true;
         in->priv.events = 0;
-        avitoi_inbox_ring_forgets(in, avitoi_inbox_ring_oldest(in)); /* the program may not have been told */
+        avitoi_inbox_ring_forgets(in, avitoi_inbox_ring_oldest(in)); /* it may not have been reported */
     }
     return AVITO_OK;
 }
@@ -14110,8 +14089,8 @@ static uint32_t avitoi_inbox_minus_overlap(const avito_inbox *in, uint32_t time)
 
 /* ---- records of chats, in the caller's memory ---- */
 
-/* What is remembered of a chat. Each chat that moved is read once more when nothing in it can be late any
- * more: that is its late look. */
+/* What is remembered of a chat. Each chat that moved gets a late look: it is read once more when nothing in it
+ * can be late any more. */
 struct avitoi_inbox_record {
     uint32_t chat;         /* hash of its id; 0: empty */
     uint32_t row, updated; /* its row as it was before the last look: avitoi_inbox_row_hash(), 0: doubted,
@@ -14186,7 +14165,7 @@ static void avitoi_inbox_records_doubt(const avito_inbox *in)
     }
 }
 
-/* Room for a new one: empty, or the one that moved longest ago; NULL: all are needed. */
+/* Finds room for a new one: an empty one, or the one that moved longest ago. NULL: all are needed. */
 static struct avitoi_inbox_record *avitoi_inbox_record_new(avito_inbox *in)
 {
     struct avitoi_inbox_record *r = AVITOI_INBOX_RECORDS(in), *oldest = r;
@@ -14242,7 +14221,7 @@ static void avitoi_inbox_record_read(avito_inbox *in)
 }
 
 /* The service says that the chat is not there, or not ours. It is asked for again when it moves, or the
- * overlap has passed; till then the horizon stays. */
+ * overlap has passed; until then the horizon stays. */
 static void avitoi_inbox_record_refused(avito_inbox *in)
 {
     if (avitoi_inbox_now(in) != 0) {
@@ -14402,7 +14381,7 @@ struct avitoi_inbox_row {
     const avito_message *message; /* the chat's last one, or this one; or NULL */
 };
 
-/* Where a row is only compared with one that was seen before. 0 is none. */
+/* A short hash, to compare a row with one that was seen before. 0: none. */
 static uint32_t avitoi_inbox_short(uint64_t key)
 {
     return (uint32_t)key | 1u;
@@ -14976,8 +14955,8 @@ static void avitoi_inbox_drop(avito_inbox *in, int rc)
     in->priv.found = true;
 }
 
-/* A new message. If it does not fit, or its time is not believed, it is read once more, alone: a digit
- * that changed on the way would make an old one new. */
+/* A row is new. If it does not fit, or its time is not believed, it is read once more, alone: a digit that
+ * changed on the way would make an old message new. */
 static void avitoi_inbox_read_new(avito_inbox *in, const struct avitoi_inbox_row *row, bool odd)
 {
     struct avitoi_json *j = &in->client->priv.json;
@@ -15003,13 +14982,13 @@ static void avitoi_inbox_read_new(avito_inbox *in, const struct avitoi_inbox_row
     }
 }
 
-/* A message that was given before, or was there when the inbox began. A notification may have had another
+/* A row is known: it was given before, or was there when the inbox began. A notification may have had another
  * time than the list. */
 AVITOI_APART static void avitoi_inbox_read_known(avito_inbox *in, const struct avitoi_inbox_row *row, bool odd)
 {
     const avito_message *m = row->message;
     struct avitoi_inbox_entry *p = avitoi_inbox_ring_find(in, row->key);
-    const bool hidden = row->rc < 0 && in->priv.kept == 0; /* too large even alone: who knows its time? */
+    const bool hidden = row->rc < 0 && in->priv.kept == 0; /* too large even alone: its time is not known */
     if ((odd || hidden) && !avitoi_inbox_is_odd(in, avitoi_inbox_get(p->created))) {
         avitoi_inbox_put(p->created, hidden ? UINT32_MAX : avitoi_inbox_dated(row->time));
         in->priv.unsaved = true;
@@ -15152,7 +15131,7 @@ static struct avitoi_inbox_kept *avitoi_inbox_kept_oldest(const avito_inbox *in)
     return (struct avitoi_inbox_kept *)(void *)(in->o.arena->base + in->priv.kept);
 }
 
-/* The oldest one is done. */
+/* Takes the oldest kept message off: it is done. */
 static void avitoi_inbox_kept_take(avito_inbox *in)
 {
     in->priv.kept = avitoi_inbox_kept_oldest(in)->newer;
@@ -15236,7 +15215,7 @@ static avitoi_call_result avitoi_inbox_on_give(avito_inbox *in, avito_message *o
 
 /* ---- MARK ---- */
 
-/* After marking, the chat is looked at once more: what came in between is not unread any more. A mark
+/* After marking, the chat is looked at once more: what came in between is no longer unread. A mark
  * that fails, but not for good, is retried once after that. It is no reason to leave the chat out, or to
  * pause a second time: even if marks always fail, the messages of other chats come. */
 AVITOI_APART static avitoi_call_result avitoi_inbox_on_mark(avito_inbox *in)
@@ -15278,7 +15257,7 @@ static avitoi_call_result avitoi_inbox_leave(avito_inbox *in)
 }
 
 /* The page is empty: not even the row that ended the page before came, or the last one of the window.
- * Rows may have slid, so the list is read again, but not for ever: a service may answer so for good. Then
+ * Rows may have slid, so the list is read again, but not for ever: a service may never answer otherwise. Then
  * the list ends here for this round. */
 static avitoi_call_result avitoi_inbox_page_empty(avito_inbox *in)
 {
@@ -15631,7 +15610,7 @@ static avitoi_call_result avitoi_inbox_on_wait(avito_inbox *in)
     return avitoi_inbox_round(in);
 }
 
-/* HANDED: not accepted, so the same message comes again; what cannot be taken is skipped. */
+/* HANDED: the message was not accepted, so it comes again. A row with an error is skipped. */
 static avitoi_call_result avitoi_inbox_on_handed(avito_inbox *in)
 {
     if (in->priv.row_error < 0) {
@@ -15718,7 +15697,7 @@ static void avitoi_inbox_nap(avito_inbox *in)
     }
 }
 
-/* Whether it was initialised, with success, and its lane still is. */
+/* Was it initialised without an error, and is its lane still so? */
 static bool avitoi_inbox_is_ready(const avito_inbox *in)
 {
     return in != NULL && avitoi_machine_is_ready(in->client);
@@ -16035,11 +16014,11 @@ static bool avitoi_send_is_blank(uint32_t point)
            point == 0x202fu || point == 0x205fu || point == 0x3000u;
 }
 
-/* Bytes of the character that begins here if it is a blank; else, and at the end, 0. An accent on a
- * blank makes it visible. */
+/* Bytes of the blank character that begins here; 0: it is not blank, or the text ends. An accent on a blank
+ * makes it visible. */
 static size_t avitoi_send_blank(const char *text)
 {
-    const unsigned n = avitoi_text_utf8_length(text, 4); /* a NUL in it ends it, as malformed */
+    const unsigned n = avitoi_text_utf8_length(text, 4); /* its NUL would be malformed in a sequence */
     size_t whole;
     if (*text == '\0' || n == 0 || !avitoi_send_is_blank(avitoi_text_point(text, n))) {
         return 0;
@@ -16067,7 +16046,7 @@ static struct avitoi_send_gap avitoi_send_gap_at(const char *text)
     return gap;
 }
 
-/* How good a border is that is followed by this gap: 4 paragraph, 3 line, 2 sentence, 1 word. */
+/* How good is the border before this gap? 4 paragraph, 3 line, 2 sentence, 1 word. */
 static unsigned avitoi_send_border(char before, const struct avitoi_send_gap *gap)
 {
     if (gap->lines > 0) {
@@ -16076,7 +16055,7 @@ static unsigned avitoi_send_border(char before, const struct avitoi_send_gap *ga
     return strchr(".!?", before) != NULL ? 2u : 1u;
 }
 
-/* As UTF-16. A character that is malformed counts as one. */
+/* Counts UTF-16 units. A malformed character counts as one. */
 static size_t avitoi_send_units(const char *p, size_t len)
 {
     size_t units = 0;
@@ -16087,7 +16066,7 @@ static size_t avitoi_send_units(const char *p, size_t len)
     return units > 0 ? units : 1u;
 }
 
-/* Of a character with more accents than a message has room for: as many code points as fit. */
+/* Cuts a character that has more accents than a message has room for: as many code points as fit. */
 static size_t avitoi_send_cut_character(const char *p)
 {
     size_t n = 0, units = 0;
@@ -16104,12 +16083,12 @@ static size_t avitoi_send_cut_character(const char *p)
 /* How far a part has been walked. */
 struct avitoi_send_part {
     size_t walked, units; /* in bytes, and as UTF-16 */
-    size_t end;           /* of the last character that is no blank */
+    size_t end;           /* of the last character that is not blank */
     size_t best;          /* the best border so far; 0: none */
     unsigned quality;     /* of it */
 };
 
-/* Walks on to the next blank. False: to a character for which there is no room. */
+/* Walks on to the next blank. False: it stopped at a character for which there is no room. */
 static bool avitoi_send_word(const char *p, struct avitoi_send_part *part)
 {
     while (p[part->walked] != '\0' && avitoi_send_blank(p + part->walked) == 0) {
@@ -16165,7 +16144,7 @@ AVITO_API size_t avito_next_part(const char **text)
     return **text != '\0' ? avitoi_send_part_length(*text, 0) : 0u;
 }
 
-/* So many blanks as there are, or as have `units`. */
+/* Counts the blanks here, up to `units`. */
 static size_t avitoi_send_blanks(const char *text, size_t units)
 {
     size_t len = 0, n;
@@ -16202,7 +16181,7 @@ static void avitoi_send_write_boundary(struct avitoi_writer *w, const avito_clie
     }
 }
 
-/* As browsers do it: UTF-8 as it is, and what could end the quotes as %22 (RFC 7578, 2 and 4.2). */
+/* Writes it as browsers do: UTF-8 as it is, and what could end the quotes as %22 (RFC 7578, 2 and 4.2). */
 static void avitoi_send_write_file_name(struct avitoi_writer *w, const char *name)
 {
     for (; *name != '\0'; name++) {
@@ -16272,7 +16251,7 @@ static void avitoi_send_upload_progress(avito_client *c)
     const avito_image_source *source = &c->priv.args.as.upload;
     if (source->progress != NULL) {
         const uint32_t before =
-            c->priv.total - (uint32_t)source->size; /* all of it before: close enough */
+            c->priv.total - (uint32_t)source->size; /* what follows the image counts, too: close enough */
         const uint32_t sent = c->priv.sent > before ? c->priv.sent - before : 0u;
         source->progress(source->ctx, sent, source->size);
     }
@@ -16298,7 +16277,7 @@ static avitoi_call_result avitoi_send_uploaded(avito_client *c)
     return AVITO_OK;
 }
 
-/* What is sent where the program gives no name: image.png for image/png. */
+/* The name of an image without one: image.png for image/png. */
 static const char *avitoi_send_default_name(const char *content_type)
 {
     static const char names[] = "image.jpg\0image.png\0image.gif\0image.bmp\0image.heic\0image";
@@ -16325,7 +16304,7 @@ static int avitoi_send_check_file_name(const char *name)
         return AVITO_ERR_ID;
     }
     for (; *name != '\0'; name += n) {
-        n = avitoi_text_utf8_length(name, 4); /* a NUL in it ends it, as malformed */
+        n = avitoi_text_utf8_length(name, 4); /* its NUL would be malformed in a sequence */
         if (n == 0) {
             return AVITO_ERR_UTF8;
         }
@@ -16570,7 +16549,7 @@ static void avitoi_confirm_look(avito_client *c)
     c->priv.covered = true;
     c->priv.reached = false;
     c->priv.rows_before = 0;
-    c->priv.json.rows = 0; /* of the look before: this one may be tried again */
+    c->priv.json.rows = 0; /* of the look before: this one may be retried */
 }
 
 /* The baseline is still there, below a row of its second that may be ours: so that row is newer. The chat
@@ -16595,8 +16574,8 @@ enum {
 
 enum { AVITOI_CONFIRM_KEEP, AVITOI_CONFIRM_SET, AVITOI_CONFIRM_CLEAR };
 
-/* And what follows from it: are we done; is all that was seen so far still surely not ours; was it found;
- * is what may be ours of the baseline's second. */
+/* And what follows from it: is the search over; is it still sure that no row so far was ours; was it found;
+ * what becomes of same_second. */
 static const struct {
     bool over, covers, found;
     uint8_t same_second;
@@ -16643,7 +16622,7 @@ static unsigned avitoi_confirm_kind(avito_client *c, int rc)
                                                                        : AVITOI_CONFIRM_OURS;
 }
 
-/* What is known if the search is over: nothing, unless all of it is covered. */
+/* The search is over: what is the outcome? Cannot tell, unless all rows are covered. */
 static void avitoi_confirm_conclude(avito_client *c, bool found)
 {
     const avito_sent_query *q = &c->priv.args.as.confirm.query;
@@ -16738,11 +16717,11 @@ static bool avitoi_confirm_begin_settling(avito_client *c, int rc)
 }
 
 /* The end of a call. A send that cannot tell goes on with reading the chat back, again and again, until
- * that tells or the time is over. */
+ * the outcome is known or the time is over. */
 static avitoi_call_result avitoi_confirm_settle(avito_client *c, int rc)
 {
     const uint32_t pause_ms = c->priv.settling ? AVITOI_CONFIRM_PAUSE_MS : 0u;
-    if (c->priv.settling) { /* what was told is of the reading back, and not the send's */
+    if (c->priv.settling) { /* the error's text is of the reading back, not of the send */
         avitoi_call_forget_error(c);
     }
     if (c->priv.settling && c->priv.verdict != AVITO_CANNOT_TELL) {
@@ -18044,7 +18023,7 @@ AVITO_API int avito_chat_json(const avito_chat *chat, int64_t user_id, char *out
 #endif
 
 enum {
-    AVITOI_TCP_IDLE = 1,       /* 0: it was not initialised, with success */
+    AVITOI_TCP_IDLE = 1,       /* 0: it was not initialised, or init failed */
     AVITOI_TCP_LOOKUP,     /* wait() is to look the name up */
     AVITOI_TCP_LOOKED_UP,
     AVITOI_TCP_RESOLVING,  /* the resolve hook said AVITO_AGAIN */
@@ -18053,7 +18032,7 @@ enum {
     AVITOI_TCP_OPEN
 };
 
-/* Where a single call can be told not to wait, the socket of a lane that may wait is one that waits. */
+/* 1: a single call can be told not to wait, so the socket of a lane that may wait is a waiting one. */
 #if defined(MSG_DONTWAIT)
 #define AVITOI_TCP_DONTWAIT MSG_DONTWAIT
 #else
@@ -18204,7 +18183,6 @@ static void avitoi_tcp_getaddrinfo(avito_tcp *tcp)
     struct addrinfo *info;
     avito_tcp_address found;
     int rc;
-
     memset(&hints, 0, sizeof hints);
     hints.ai_family = AF_UNSPEC;
     hints.ai_socktype = SOCK_STREAM;
@@ -18294,7 +18272,7 @@ static void avitoi_tcp_drop(avito_tcp *tcp)
     }
 }
 
-/* Options that a socket must have, and two (CLOEXEC, NODELAY) that it had better have. */
+/* Sets the options that a socket must have, and two that it had better have (CLOEXEC, NODELAY). */
 static bool avitoi_tcp_prepare(int fd)
 {
     int on = 1;
@@ -18377,7 +18355,7 @@ static bool avitoi_tcp_try_next(avito_tcp *tcp, uint16_t port)
     tcp->priv.state = AVITOI_TCP_CONNECTING;
     tcp->priv.wants = AVITO_WANT_WRITE;
     if (tcp->priv.next < tcp->priv.count) {
-        tcp->priv.wants |= AVITO_WANT_TIMER; /* the next address has its turn */
+        tcp->priv.wants |= AVITO_WANT_TIMER; /* until it is the next address's turn */
     }
     return true;
 }
@@ -18398,7 +18376,6 @@ static int avitoi_tcp_check(avito_tcp *tcp)
     struct pollfd one;
     int error = 0;
     socklen_t len = (socklen_t)sizeof error;
-
     one.fd = tcp->priv.fd;
     one.events = POLLOUT;
     one.revents = 0;
@@ -18587,7 +18564,7 @@ static int avitoi_tcp_wants(void *ctx)
     return tcp->priv.wants;
 }
 
-/* How long poll() may wait: the hook is asked again, and the next address has its turn. */
+/* How long may poll() wait? Until the hook is asked again, or it is the next address's turn. */
 static int avitoi_tcp_patience(const avito_tcp *tcp, uint32_t ms)
 {
     uint32_t most = INT_MAX;
@@ -18620,7 +18597,6 @@ static int avitoi_tcp_wait(void *ctx, int wants, uint32_t ms)
     avito_tcp *tcp = (avito_tcp *)ctx;
     struct pollfd one;
     int rc;
-
     if (tcp->priv.state == AVITOI_TCP_LOOKUP) {
         avitoi_tcp_getaddrinfo(tcp);
         return AVITO_OK;
@@ -19172,7 +19148,6 @@ AVITO_API void avito_tls_profile(br_ssl_client_context *ssl, br_x509_minimal_con
     br_ssl_engine_context *eng = &ssl->eng;
     bool hardware = br_aes_x86ni_ctr_get_vtable() != NULL || br_aes_pwr8_ctr_get_vtable() != NULL;
     br_poly1305_run poly = br_poly1305_ctmulq_get();
-
     br_ssl_engine_set_suites(
         eng, hardware ? avitoi_tls_suites_gcm_first : avitoi_tls_suites_chacha_first, 6);
     br_ssl_engine_set_default_rsavrfy(eng);
@@ -19207,7 +19182,7 @@ static void avitoi_tls_choose(avito_tls *tls)
 #endif
 }
 
-/* What the choice of implementations cannot loosen. */
+/* Sets what the choice of implementations cannot loosen. */
 static int avitoi_tls_insist(avito_tls *tls)
 {
     br_ssl_engine_context *eng = &tls->priv.ssl.eng;
@@ -19238,7 +19213,7 @@ static int avitoi_tls_insist(avito_tls *tls)
     return AVITO_OK;
 }
 
-/* The check of certificates, and what engine and check are made of. */
+/* Chooses what engine and certificate check are made of. */
 static int avitoi_tls_set_up(avito_tls *tls)
 {
     memset(&tls->priv.check, 0, sizeof tls->priv.check);
@@ -19248,7 +19223,7 @@ static int avitoi_tls_set_up(avito_tls *tls)
     return avitoi_tls_insist(tls);
 }
 
-/* Whether it was initialised, with success. */
+/* Was it initialised, and without an error? */
 static bool avitoi_tls_is_ready(const avito_tls *tls)
 {
     return tls != NULL && tls->o.buffer != NULL;
@@ -19317,7 +19292,7 @@ static int avitoi_tls_set_buffers(avito_tls *tls)
     return br_ssl_engine_last_error(eng) == BR_ERR_OK ? AVITO_OK : AVITO_ERR_TLS_ROOM;
 }
 
-/* With its length, so that no two lists of fields look alike. */
+/* Hashes a field and its length, so that no two lists of fields look alike. */
 static void avitoi_tls_hash_field(br_sha256_context *hash, const unsigned char *field, size_t len)
 {
     const uint8_t length[2] = {(uint8_t)(len >> 8), (uint8_t)(len & 255u)};
@@ -19456,7 +19431,7 @@ static int avitoi_tls_engine_result(avito_tls *tls)
     if (error == BR_ERR_OK) {
         return 0;
     }
-    tls->priv.session_time = 0; /* whatever went wrong: do it all again next time */
+    tls->priv.session_time = 0; /* whatever went wrong: next time a full handshake */
     if (error == BR_ERR_TOO_LARGE) {
         const uint8_t *head = tls->priv.head;
         return avitoi_tls_fail(tls, AVITO_ERR_TLS_ROOM, 5 + (head[3] << 8 | head[4]));
@@ -20097,7 +20072,7 @@ static long avitoi_tls_ended(avito_tls *tls, bool engine_closed)
 }
 
 /* Half duplex, in the middle of a record from the server: that has to be read first. A caller that goes
- * on sending and does not read gets an error, since it would ask in vain until its time is over. */
+ * on sending and does not read gets an error: otherwise it would get AGAIN until its time is over. */
 static long avitoi_tls_make_room(avito_tls *tls)
 {
     br_ssl_engine_context *eng = &tls->priv.ssl.eng;
@@ -20354,10 +20329,10 @@ static void avitoi_anchors_append(avito_anchors *a, const br_x509_pkey *key)
 
 static void avitoi_anchors_certificate_end(avito_anchors *a)
 {
-    int error = br_x509_decoder_last_error(&a->priv.x509);
-    const br_x509_pkey *key = br_x509_decoder_get_pkey(&a->priv.x509);
+    const int error = br_x509_decoder_last_error(&a->priv.x509);
+    const br_x509_pkey *key = br_x509_decoder_get_pkey(&a->priv.x509); /* NULL after an error */
     a->priv.open = false;
-    if (error == 0 && key != NULL) {
+    if (key != NULL) {
         avitoi_anchors_append(a, key);
         return;
     }
@@ -20406,7 +20381,7 @@ static void avitoi_anchors_event(avito_anchors *a, int event)
                 a->priv.failure = AVITO_ERR_OPTION_ANCHORS;
             }
             br_pem_decoder_init(
-                &a->priv.pem); /* else bytes of this object would go before the next one's */
+                &a->priv.pem); /* otherwise bytes of this object would precede the next one's */
             break;
         default:
             break;
