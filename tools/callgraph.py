@@ -27,8 +27,8 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 HEADER = os.path.join(TOP, "avito_messenger.h")
 RULES = os.path.join(TOP, "tools", "callgraph.txt")
 
-# Frames that may be larger than the others. This call needs no client, so the state of the filter
-# (struct avitoi_json) stands on its stack.
+# Frames that may be larger than the others. This call needs no client, so the JSON machine's state is on its
+# stack.
 LARGE_FRAMES = {"avito_parse_webhook": 768}
 
 

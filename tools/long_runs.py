@@ -6,8 +6,8 @@ are written from that file.
     long_runs.py --write    only the tables
     long_runs.py --check    are they what the file says, and has every target here a recipe that comes here?
 
-A commit with a "+" had changes beside it that were not committed. A target that was never run stands in the
-tables all the same.
+A commit with a "+" had changes beside it that were not committed. A target that was never run is in the
+tables, too.
 """
 import datetime
 import os

@@ -30,7 +30,7 @@ HEADINGS = {"states": " *     state    ", "phases": " *     phase    ", "errors"
 
 
 def words(text):
-    """The C string literals in a piece of code, joined where they stand side by side."""
+    """The C string literals in a piece of code, joined where they follow each other."""
     return [re.sub(r'"\s*(?:\\\n)?\s*"', "", s)[1:-1]
             for s in re.findall(r'"(?:[^"\\]|\\.)*"(?:\s*(?:\\\n)?\s*"(?:[^"\\]|\\.)*")*', text)]
 

@@ -4,7 +4,7 @@
     tools/release.py [DIR [FACTS]]        default build/release, tools/release/facts.txt
 
 Of tools/release/KIND each file becomes one of the package: @fact@ is replaced, the rest stays. What is
-copied from elsewhere stands in the functions below. The same tree gives the same bytes.
+copied from elsewhere is named in the functions below. The same tree gives the same bytes.
 """
 import email.utils
 import glob

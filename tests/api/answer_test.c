@@ -238,7 +238,7 @@ static void test_words_beside_a_success(void **state)
     }
 }
 
-/* A send that nobody wants a message of is confirmed by its id, also by one that the window has no room for. */
+/* A send whose message is not asked for is confirmed by its id, also by one that the window has no room for. */
 static void test_ids_of_any_length(void **state)
 {
 #define FORTY "0123456789012345678901234567890123456789"
@@ -274,7 +274,7 @@ static void test_ids_of_any_length(void **state)
 #undef MUCH
 }
 
-/* An answer whose content nobody needs has to be empty, or readable. */
+/* An answer whose content is not needed has to be empty, or readable. */
 static void test_no_confirmation(void **state)
 {
     static const char *const bodies[] = {"true", "0",   "\"ok\"", "[1]", "[{}]",
@@ -494,7 +494,7 @@ static void test_nothing_but_a_foreign_chat(void **state)
     }
 }
 
-/* Weeks of refusals: the count of renewals stays what it is at its end, and does not begin anew. */
+/* Weeks of refusals: the count of renewals stays what it is at its end, and does not start again. */
 static void test_refused_for_weeks(void **state)
 {
     struct service *s = service_of(foreign, 401, FORBIDDEN);

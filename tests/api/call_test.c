@@ -1611,7 +1611,7 @@ static void give_refusal(struct lane *l, int status)
 }
 
 /* The error is that of the request that failed. Another one before it was refused, and answered by a new
- * token or another try. */
+ * token or a retry. */
 static void test_error_after_another_beginning(void **state)
 {
     static const int statuses[] = {401, 503};

@@ -137,7 +137,7 @@ static void test_chat_members(void **state)
                         "\"class\":\"buyer\",\"is_own\":false,\"is_system\":false,"
                         "\"is_placeholder\":false,\"is_cut\":false,\"author_name\":\"Анна\"}},"
                         "\"avito\":{\"user_id\":5}}");
-    last.content.kind = AVITO_MESSAGE_NONE; /* as it came, without what stands between its values */
+    last.content.kind = AVITO_MESSAGE_NONE; /* as it came, without what is between its values */
     last.content.as.raw.ptr = "\n{\"a\":\t1,\r\n\"b\": [2]\n}";
     last.content.as.raw.len = strlen(last.content.as.raw.ptr);
     assert_int_equal(avito_chat_json(&chat, 5, out, sizeof out, NULL), AVITO_OK);

@@ -555,7 +555,7 @@ static size_t list_in(const struct fixture *f, size_t size, size_t *too_large)
     return peak;
 }
 
-/* arena.peak of a list is what its largest element took, wherever it stands: that much is enough,
+/* arena.peak of a list is what its largest element took, wherever it is: that much is enough,
  * and less is not. */
 static void test_peak_of_a_list(void **state)
 {

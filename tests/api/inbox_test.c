@@ -178,7 +178,7 @@ static struct device *dated_device(unsigned ring, avito_inbox_start start, uint3
     return d;
 }
 
-/* Starts it anew, with records of its chats. */
+/* Starts it again, with records of its chats. */
 static void remember_chats(struct device *d, char *records, size_t size)
 {
     d->options.chats = records;
@@ -1204,7 +1204,7 @@ static void count_unread_lists(struct service *s, const char *request)
 }
 
 /* Such a list does not keep the first round from ending either, where the queue holds three chats
- * and none has a record: the newest of them stands below those that fit the queue. */
+ * and none has a record: the newest of them is below those that fit the queue. */
 static void test_oldest_chat_first_and_a_small_arena(void **state)
 {
     struct device *d = dated_device(20, AVITO_START_UNREAD, 1000);
@@ -1426,7 +1426,7 @@ static void test_a_chat_whose_hash_ends_in_zeros(void **state)
     avito_client_close(&d->client);
 }
 
-/* The low half of this id's hash is 0, which elsewhere stands for "none". */
+/* The low half of this id's hash is 0, which elsewhere means "none". */
 static void test_an_id_whose_hash_ends_in_zeros(void **state)
 {
     struct device *d = device_of(20, AVITO_START_SINCE);
@@ -3091,7 +3091,7 @@ static void test_overrun_beside_a_refused_chat(void **state)
 }
 
 /* A state with another beginning, another check or another account than it was saved with is none: the
- * inbox says so and begins anew, and nothing of what stood there counts. */
+ * inbox says so and begins again, and nothing of what was there counts. */
 static void test_damaged_states_are_none(void **state)
 {
     static const size_t damaged_at[] = {0, 8,

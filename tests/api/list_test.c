@@ -498,7 +498,7 @@ static void test_has_more_takes_no_memory(void **state)
 }
 
 /* What breaks the model beside the list is not a row: it ends the list with its error, wherever it
- * stands. It must not count as a bad row with nothing after it. */
+ * is. It must not count as a bad row with nothing after it. */
 static void test_bad_beside_the_list(void **state)
 {
     static const struct {
@@ -560,7 +560,7 @@ static void test_needed_of_a_collected_list(void **state)
 }
 
 /* The arena has no room even for the answer around the list: nothing outside it is written,
- * whatever stands in place of an element. */
+ * whatever is in place of an element. */
 static void test_list_in_almost_no_memory(void **state)
 {
     static const char body[] =
@@ -879,7 +879,7 @@ static void test_goes_on_with_the_row_begun(void **state)
     }
 }
 
-/* Byte by byte, with a row that cannot be read: it counts when it is told, not while it is passed over. */
+/* Byte by byte, with a row that cannot be read: it counts when it is reported, not while it is skipped. */
 static void test_offset_beside_a_bad_row(void **state)
 {
     static const char list[] =

@@ -163,7 +163,7 @@ static void test_nothing_to_settle(void **state)
     lane_end(&l);
 }
 
-/* The chat cannot be read either: the send's own error stays, and nobody can tell. */
+/* The chat cannot be read either: the send's own error stays, and the outcome is not known. */
 static void test_no_way_to_tell(void **state)
 {
     struct lane l;
@@ -386,7 +386,7 @@ static void test_chat_that_is_longer_than_the_list(void **state)
     lane_end(&l);
 }
 
-/* Our text in the baseline's own second is newer if it stands above the baseline, which costs a
+/* Our text in the baseline's own second is newer if it is above the baseline, which costs a
  * second look. Without the baseline, which may have been deleted, it may be an older message. */
 static void test_second_of_the_baseline(void **state)
 {

@@ -1617,7 +1617,7 @@ static void test_get_token_after_an_exchange(void **state)
     lanes_free(s);
 }
 
-/* Each try chooses anew how the token is asked for: another program may have stored one without a refresh
+/* Each retry chooses again how the token is asked for: another program may have stored one without a refresh
  * token meanwhile. */
 static void test_get_token_after_the_refresh_token_went(void **state)
 {
@@ -1709,7 +1709,8 @@ static void test_refusals_before_the_wait(void **state)
     }
 }
 
-/* A send that settles itself waits for another lane's token, in vain: it looks again when the pause is over. */
+/* A send that settles itself waits for another lane's token, which does not come. It looks again when the
+ * pause is over. */
 static void test_settling_goes_on_after_a_refused_token(void **state)
 {
     static const avito_sent_query nothing_before;
@@ -1925,7 +1926,7 @@ static void test_masked_during_a_renewal(void **state)
     }
 }
 
-/* A token that nobody knows yet, in the body and not in its words: neither is shown. */
+/* A token that is not known yet, in the body and not in its words: neither is shown. */
 static void test_unknown_token_in_a_body(void **state)
 {
     static const char body[] =

@@ -464,7 +464,7 @@ static void test_parts_that_touch(void **state)
         assert_int_equal(avito_split_text(text + at), 0);
         free(text);
     }
-    long_word[0] = long_word[1] = '\n'; /* what stands before a word counts */
+    long_word[0] = long_word[1] = '\n'; /* what precedes a word counts */
     assert_int_equal(avito_split_text(long_word), AVITO_TEXT_MAX);
     free(long_word);
     assert_int_equal(avito_split_text(blanks), AVITO_TEXT_MAX);

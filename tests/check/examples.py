@@ -170,7 +170,7 @@ def photo():
         check(upload["fnv1a"] == fnv1a(picture()) and upload["file_name"].endswith(".png")
               and upload["format"] == "png", "16_photo: the picture arrived, with its name and type", upload)
         check(stored[0]["image_id"] == upload["image_id"] and stored[1]["text"] == "Вот он",
-              "16_photo: the caption stands after the picture", stored)
+              "16_photo: the caption comes after the picture", stored)
         _, err = run(service, "16_photo", chat, "README.md", "Вот он", code=1)
         check("argument" in err, "16_photo refuses what is no picture", err)
         _, err = run(service, "16_photo", chat, f"{folder}/none.png", "Вот он", code=1)
@@ -471,7 +471,7 @@ def odd_answers():
     server, service = Stub.start()
     out, _ = run(service, "03_chats_and_reply", "Да")
     check("answered 1 chats" in out and "passed over" in out and Stub.sent == ["u2i-a"],
-          "03_chats_and_reply passes over what it cannot take, and answers the others", out, Stub.sent)
+          "03_chats_and_reply skips what it cannot take, and answers the others", out, Stub.sent)
     out, err = run(service, "10_error_handling", "u2i-a", "Да")
     check(out == "sent\n", "10_error_handling: the newest message has no id", out, err)
     Stub.answers["chats"] = {"chats": Stub.answers["chats"]["chats"][2:]}

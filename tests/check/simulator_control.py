@@ -199,7 +199,7 @@ def events(service):
     watcher = Watcher(service)
     until(watcher.read)
     first = watcher.read()
-    check([e[0] for e in first] == ["reset"], "who listens anew is told to look at the state", first)
+    check([e[0] for e in first] == ["reset"], "who listens again is told to look at the state", first)
     token = log_in(service)
     chat = service.door("chat", {"buyer_name": "Анна"})["chat_id"]
     said = service.door("message", {"chat_id": chat, "text": "Добрый день"})["message_id"]

@@ -54,7 +54,7 @@ static const struct json_value json_values[] = {
 #undef N
 #undef BAD_UTF8
 
-/* What is between the quotes of a string, and the text that it stands for. */
+/* What is between the quotes of a string, and the text that it means. */
 static const struct {
     const char *json, *text;
     size_t len;

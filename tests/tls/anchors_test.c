@@ -305,7 +305,7 @@ static unsigned char *whole_pieces(size_t *len)
     return der;
 }
 
-/* Bytes after a certificate are not passed over, wherever the pieces end. */
+/* Bytes after a certificate are not skipped, wherever the pieces end. */
 static void bytes_after_a_certificate(void **state)
 {
     static const size_t extra[] = {0, 1, 254, 255, 256, 600};

@@ -356,7 +356,7 @@ static void many_extensions(void **state)
     }
 }
 
-/* As many fields as a server likes are passed over, and the version stays the first. */
+/* As many fields as a server likes are skipped, and the version stays the first. */
 static void many_fields(void **state)
 {
     unsigned char fields[1000];

@@ -108,7 +108,7 @@ static void resumed_handshake_ends_without_a_request(void **state)
     assert_int_equal(side_connect(&side), AVITO_OK);
     assert_int_equal(peer.sends, 1);
     assert_false(avito_tls_at_rest(&side.tls));      /* the handshake's end has not left */
-    assert_int_equal(side_connect(&side), AVITO_OK); /* it is connected: nothing begins anew */
+    assert_int_equal(side_connect(&side), AVITO_OK); /* it is connected: nothing begins again */
     assert_int_equal(peer.connects, 1);
     assert_int_equal(side_recv(&side), AVITO_IO_AGAIN);
     assert_int_equal(peer.sends, 2);
@@ -328,7 +328,7 @@ static void session_survives_a_broken_line(void **state)
 }
 
 /* The server refuses the session by hanging up, in any way: the session is not offered twice. Else
- * a device would try it in vain for a day. */
+ * a device would try it for a day without success. */
 static void session_is_dropped_by_a_hang_up(void **state)
 {
     static const struct {

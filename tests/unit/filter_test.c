@@ -268,7 +268,7 @@ static void test_degrees(void **state)
     }
 }
 
-/* A number in a member that nobody knows, cut anywhere: whether it is one is found all the same. */
+/* A number in a member that is not known, cut anywhere: whether it is one is found all the same. */
 static void test_passed_numbers(void **state)
 {
     static const struct {
@@ -297,7 +297,7 @@ static void test_passed_numbers(void **state)
     }
 }
 
-/* Where the service shows a text, a number is taken as it stands; one that is too long for a number is none. */
+/* For a text that is only shown, a number is taken as it is written; one that is too long for a number is none. */
 static void test_number_as_text(void **state)
 {
     static const char form[] =

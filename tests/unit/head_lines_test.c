@@ -163,7 +163,7 @@ static void test_shifted(void **state)
     }
 }
 
-/* Names and values of every length: what stands before a value is no part of it. */
+/* Names and values of every length: what precedes a value is no part of it. */
 static void test_lengths(void **state)
 {
     char bytes[200];

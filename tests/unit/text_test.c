@@ -79,7 +79,7 @@ static void test_lists_of_words(void **state)
     assert_false(avitoi_text_list_has(avitoi_text_of(""), "close"));
 }
 
-/* Known values of FNV-1a with 64 bits; the last text is one whose hash is 0, which stands for none. */
+/* Known values of FNV-1a with 64 bits; the last text is one whose hash is 0, which means none. */
 static void test_hash(void **state)
 {
     (void)state;

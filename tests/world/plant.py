@@ -102,7 +102,7 @@ BUGS = [
      "(in->priv.offset == 0 || in->priv.disorder)) {", "in->priv.offset == 0) {"),
     ("slips-ignored", "an overrun jumps past a chat that slipped by",
      "|| (avitoi_inbox_slips(in) && !settled) ||", "||"),
-    ("wiped-from-load", "an inbox is begun anew from its own load()",
+    ("wiped-from-load", "an inbox is begun again from its own load()",
      "if (rc != AVITO_ERR_BUSY || inbox->client != client) {", "{"),
     ("start-changed", "a time that one list of chats alone has says what is new",
      "(avitoi_inbox_now(in) == 0 || in->priv.restarts < AVITOI_INBOX_STARTS)", "avitoi_inbox_now(in) == 0"),

@@ -211,7 +211,7 @@ def read_symbols(elf, readelf):
 
 def read_instructions(graph, elf, objdump, functions):
     """Frames of functions without .ci: the sum of all that they ever push, an upper bound. And of the
-    others, which calls are jumps at their end (only where a name stands for one function)."""
+    others, which calls are jumps at their end (only where a name is that of one function)."""
     known, jumps = {}, {}
     for title in graph.frames:
         known.setdefault(short(title), []).append(title)

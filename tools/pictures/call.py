@@ -14,7 +14,7 @@ import plot  # noqa: E402
 
 PICTURE = "tools/pictures/call.svg"
 WIDTH, BOX, GAP, HEIGHT = 800, 140, 20, 150
-# What does not stand in the chapter: who gives it, and where bytes are meanwhile.
+# What the chapter does not say: who gives it, and where bytes are meanwhile.
 YOURS = {"arguments": "a function such as avito_get_chat(); its arguments are checked before a byte leaves",
          "model": "the struct that you gave; its strings and lists lie in your arena, until you reset it",
          "wire": "HTTP/1.1, under TLS, with the token of the account"}

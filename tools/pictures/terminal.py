@@ -176,7 +176,7 @@ CHANGES = [(r"\b\d\d:\d\d\b", "00:00"), (r"\b[0-9a-f]{32}\b", "id"), (r"u2i-[\w~
 
 
 def words_of(svg):
-    """What can be read in it, without what differs from run to run and where it stands."""
+    """What can be read in it, without its places and what differs from run to run."""
     words = " ".join(re.findall(r"<text[^>]*>([^<]*)</text>", svg))
     for pattern, same in CHANGES:
         words = re.sub(pattern, same, words)
