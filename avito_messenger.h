@@ -467,7 +467,7 @@
  *     TLS .read_ahead   tls        close                     optional; 1 KB is good      is slower
  *     anchors' memory   anchors    no TLS uses them          anchors.needed              ROOM
  *     webhook .buffer   webhook    avito_webhook_done()      AVITO_WEBHOOK_SIZE(body)    ROOM; 413
- *     inbox .state      inbox      the inbox' end            AVITO_INBOX_STATE_SIZE(n)   OVERRUN
+ *     inbox .state      inbox      the inbox's end            AVITO_INBOX_STATE_SIZE(n)   OVERRUN
  *     URL               the call   you need it               *out_len, after ROOM        ROOM
  *     raw JSON's tokens the call   you need its values       AVITO_JSON_TOKENS_SIZE(n)   ROOM
  *
@@ -7954,8 +7954,8 @@ AVITO_API int avito_get_chat(avito_client *client, int64_t user_id, const char *
  */
 
 #if AVITOI_FAST_HEAD
-/* A bit for each byte of a block that is a control byte, or that is neither a letter nor a dash, the
- * lowest for the first. The one of the first such byte is always right. */
+/* A bit for each byte of a block that is a control byte, or that is neither a letter nor a dash; the lowest
+ * for the first. Only the lowest bit that is set is sure to be right. */
 #if AVITO_WITH_SIMD
 #define AVITOI_FAST_LINE_BLOCK 16u
 #define AVITOI_FAST_LINE_FIRST(stops) ((size_t)__builtin_ctz(stops))
@@ -7993,7 +7993,7 @@ static inline avitoi_fast_line_stops avitoi_fast_line_no_text(const char *p)
            AVITOI_FAST_LINE_BYTES(0x80u);
 }
 
-/* No sum leaves its byte. */
+/* Each sum stays within its byte. */
 static inline avitoi_fast_line_stops avitoi_fast_line_no_name(const char *p)
 {
     size_t x, lower, letter, no_dash;
@@ -8007,8 +8007,8 @@ static inline avitoi_fast_line_stops avitoi_fast_line_no_name(const char *p)
 }
 #endif
 
-/* How many bytes of text are there. Fewer than there are is no mistake, here and below. */
-static size_t avitoi_fast_text_run(const char *p, size_t n)
+/* Counts the bytes of text at `p`. The result, here and below, may be too small. */
+static size_t avitoi_fast_line_text_run(const char *p, size_t n)
 {
     size_t at = 0;
     for (; at + AVITOI_FAST_LINE_BLOCK <= n; at += AVITOI_FAST_LINE_BLOCK) {
@@ -8035,7 +8035,7 @@ static size_t avitoi_fast_line_name_run(const char *p, size_t n)
 /* The length of the text that a CR LF ends, or 0. */
 static size_t avitoi_fast_line_text(const char *p, size_t n)
 {
-    const size_t len = avitoi_fast_text_run(p, n);
+    const size_t len = avitoi_fast_line_text_run(p, n);
     return (n - len >= 2 && p[len] == '\r' && p[len + 1u] == '\n') ? len : 0u;
 }
 
@@ -8653,7 +8653,7 @@ static AVITOI_INLINE bool avitoi_fast_is_blank(char c)
     return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
-/* After the spaces at `p`, as far as many at a time go. */
+/* Skips spaces, many at a time, as far as that goes. */
 static AVITOI_INLINE const char *avitoi_fast_spaces(const char *p, const char *end)
 {
 #if AVITO_WITH_SIMD
@@ -8678,7 +8678,7 @@ static AVITOI_INLINE const char *avitoi_fast_spaces(const char *p, const char *e
     return p;
 }
 
-/* After the blanks at `p`, where a byte is: most are a line break and spaces. */
+/* Returns what follows the blanks at `p`, which is not `end`: most are a line break and spaces. */
 AVITOI_APART static const char *avitoi_fast_blanks_on(const char *p, const char *end)
 {
     if (avitoi_fast_is_blank(*p)) {
@@ -8757,7 +8757,7 @@ static AVITOI_INLINE const char *avitoi_fast_whole(const char *p, const char *en
     return (after == p || (*p == '0' && after - p > 1)) ? NULL : after;
 }
 
-/* What may end a number? Blanks, and what is none, are looked at later. */
+/* May this byte end a number? What it is, a blank or something wrong, is looked at later. */
 static AVITOI_INLINE bool avitoi_fast_ends_number(char c)
 {
     return c == ',' || c == '}' || c == ']' || avitoi_text_byte(c) <= ' ';
@@ -8923,7 +8923,7 @@ AVITOI_APART static const char *avitoi_fast_pass_member(const char *p, const cha
     return avitoi_fast_pass_any(avitoi_fast_blanks(p + 1, end), end, depth);
 }
 
-/* Members of an object of which nothing is wanted. */
+/* Skips members of an object of which nothing is wanted. */
 static const char *avitoi_fast_skip(struct avitoi_json *j, const char *p, const char *end)
 {
     bool more = true;
@@ -9644,7 +9644,7 @@ static AVITOI_INLINE bool avitoi_fast_is_closed_slowly(const struct avitoi_fast 
     return r->j->level <= r->floor;
 }
 
-/* After a member and what is not the usual. */
+/* After a member, where something unusual follows. */
 static AVITOI_INLINE unsigned avitoi_fast_after_blanks(struct avitoi_fast *r)
 {
     const char *const end = avitoi_fast_end(r);
@@ -20550,7 +20550,7 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
  *     file             holds                            written                      locked
  *     ---------------  -------------------------------  ---------------------------  ------------
  *     tokens           both tokens, client id, host     with each new token          for a moment
- *     inbox.0 .1       the inbox' two slots in turn     as >>51 says                 by its owner
+ *     inbox.0 .1       the inbox's two slots in turn     as >>51 says                 by its owner
  *     send.KEY         one message that is sent once    when it begins, and ends     for a moment
  *     lock             nothing                          never                        the moments
  *     inbox.lock       process and name of the owner    when an inbox is opened      for its life
@@ -20559,11 +20559,11 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
  *   the call that was under way, whole; what a call has said AVITO_OK to is there. It needs what
  *   POSIX says of rename() and fsync(), and a disk that does not lie.
  *
- * Programs with the same credentials share a token by sharing the folder: who is about to renew
- * looks first whether another has. Two that renew at the same moment get one each, and the last one
- * stored is what both use next; of a refresh token, which is good once, one of them may be told
- * REFRESH_TOKEN, and finds the other's pair at its next call. Tokens are given for the client id
- * and host only that they were stored for. One inbox per folder: a second one ends in HOOK (of
+ * Programs with the same credentials share a token by sharing the folder: one that is about to renew
+ * looks first whether another has. Two that renew at the same moment get one each, and both use the
+ * one stored last from then on. A refresh token is good once: one of the two may get REFRESH_TOKEN,
+ * and finds the other's pair at its next call. Tokens are given only for the client id and host
+ * that they were stored for. One inbox per folder: a second one ends in HOOK (of
  * avito_store_take_inbox(): BUSY), and avito_store_problem() names the process that has it.
  *
  * avito_send_once() sends under a key of yours at most once, whatever happens to the program:
@@ -20592,7 +20592,7 @@ extern "C" {
  * >>93 FILE STORE (AVITO_WITH_FILES)
  * ======================================================================= *
  *
- * A folder with what has to outlive the program: the tokens, the inbox' state, and what was sent, by a
+ * A folder with what has to outlive the program: the tokens, the inbox's state, and what was sent, by a
  * key of yours. Every file is written whole, beside the old one, and takes its place when it is on the
  * disk: after a crash or a power cut each holds what it held before or after, and after AVITO_OK what
  * it holds now. Files are 0600, a folder that is made 0700. Several programs may use one folder: what
@@ -20612,7 +20612,7 @@ typedef struct avito_store_options {
     const char *folder;    /* made if it is missing; its parent must exist */
     const char *client_id; /* whose tokens: what was stored for another is not given; NULL: anybody's */
     const char *host;      /* ... and for which service */
-    const char *program;   /* optional: your name, for who asks what holds the inbox */
+    const char *program;   /* optional: your name, for a program that finds the inbox taken */
     uint32_t grace_s;      /* avito_send_once(): how late a message may show up; 0: 60 */
 } avito_store_options;
 
@@ -20625,7 +20625,7 @@ typedef struct avito_store_send {
     char text[4u * AVITO_TEXT_MAX + 1u];  /* "": an image */
     char message_id[AVITO_STORE_ID_CAP];  /* what became of it, if that is known */
     int64_t begun;                        /* unix seconds */
-    int64_t ended;                        /* 0: it may have left, and no one has looked since */
+    int64_t ended;                        /* 0: it may have left, and was not looked for since */
     avito_outcome outcome;                /* CANNOT_TELL until it ended */
 } avito_store_send;
 
@@ -20763,8 +20763,8 @@ AVITO_API void avito_image_file_close(avito_image_file *image);
 #define AVITO_POSIX_INBOX_CHATS 1024u /* of which it knows whether they moved */
 #define AVITO_POSIX_TOKEN_MAX 1024u   /* longest token; Avito's have 40 bytes */
 
-/* Zero means the default in every member, and of those that come from the environment what stands
- * there. Nothing is borrowed but what hooks and .anchors point to. */
+/* Zero means the default in every member, or the environment's value where there is one. Nothing is borrowed
+ * except what hooks and .anchors point to. */
 typedef struct avito_posix_options {
     /* .client_id, .client_secret, .host, .port: else AVITO_CLIENT_ID, AVITO_CLIENT_SECRET, AVITO_HOST,
      * AVITO_PORT. Hooks that you give are called with your .ctx; with .folder, load_token and
@@ -20872,13 +20872,13 @@ AVITO_API int avito_posix_perror(avito_posix *avito, int result);
  * What must hold. A file takes its name by rename(), after its bytes are on the disk; the folder is
  * written after that: so a name leads to the old bytes or to all of the new ones, at any moment. Only
  * one writes a file at a time, because it is written under one name first: under the lock "lock", or,
- * of the inbox' slots, as the owner of "inbox.lock". Reading needs no lock.
+ * of the inbox's slots, as the owner of "inbox.lock". Reading needs no lock.
  *
  *     tokens        lines of text     inbox.0, inbox.1   as the inbox gave them
  *     send.KEY      lines of text; bytes other than small letters and digits percent-encoded
  *     *.new         what was being written; after a crash the next writer starts it over
  *
- * Comes in: tokens and the inbox' slots. Goes out: files, or the system's error. May not leave a file
+ * Comes in: tokens and the inbox's slots. Goes out: files, or the system's error. May not leave a file
  * half written under its name.
  */
 #if AVITO_WITH_FILES
@@ -20891,7 +20891,7 @@ AVITO_API int avito_posix_perror(avito_posix *avito, int result);
 #define AVITOI_STORE_LOCK_MS 5000 /* another program holds the lock for moments */
 #define AVITOI_STORE_TURN_MS 10
 
-/* Whether it is open. */
+/* Is it open? */
 static bool avitoi_store_is_ready(const avito_store *s)
 {
     return s != NULL && s->o.folder != NULL;
@@ -21097,7 +21097,7 @@ static void avitoi_store_sign(avito_store *s)
     }
 }
 
-/* By whom it says itself, unless that was asked in the moment before. */
+/* The inbox is another program's: its lock says whose, unless it was taken only just now. */
 static int avitoi_store_is_taken(avito_store *s, int fd)
 {
     static const char taken[] = "the inbox is in use by process ";
@@ -21572,7 +21572,7 @@ AVITO_API int avito_store_each_send(avito_store *store,
     return rc;
 }
 
-/* What is kept, and which of the settled ones is the oldest. */
+/* How many sends there are, and which of the settled ones is the oldest. */
 struct avitoi_store_count {
     size_t all;
     int64_t oldest;
@@ -22290,7 +22290,7 @@ static const char *avitoi_posix_option(const char *option, const char *variable)
 {
     const char *value;
     if (option != NULL) {
-        return option; /* "" as well: it was meant to be something, and is refused as such */
+        return option; /* also "": it was meant to be something, and is refused */
     }
     value = getenv(variable);
     return value != NULL && value[0] != '\0' ? value : NULL;
