@@ -42,6 +42,7 @@ RESULTS = {"AVITOI_CALL_MOVED": "avitoi_call_result", "AVITOI_JSON_VALUE": "avit
            "AVITOI_JSON_ELEMENT": "avitoi_json_result", "AVITOI_JSON_UNKNOWN": "avitoi_json_result",
            "AVITOI_BODY_COMPLETE": "avitoi_body_result",
            "AVITOI_HEAD_COMPLETE": "avitoi_head_result", "AVITOI_TLS_NOTHING": "avitoi_tls_io",
+           "AVITOI_TOKEN_UNSAVED": "avitoi_token_choice", "AVITOI_EXCHANGE_ENDED": "avitoi_exchange_io",
            "AVITOI_INBOX_SAYS": "avitoi_call_result"}
 PARTIAL = ("avitoi_body_result", "avitoi_head_result")  # a call's handler may pass these on
 STOP = " * YOU MAY STOP HERE."
@@ -305,8 +306,7 @@ def check_results(header):
             wrong.append(f"{name}() returns {word}, but is no {wanted}")
     check("a function that returns a private result has its type", sorted(wrong))
     numbers = {}
-    others = {"AVITOI_TOKEN_UNSAVED", "AVITOI_EXCHANGE_ENDED", "AVITO_OK", "AVITO_AGAIN", "AVITO_END"}
-    for name in sorted(set(RESULTS) | others):
+    for name in sorted(set(RESULTS) | {"AVITO_OK", "AVITO_AGAIN", "AVITO_END"}):
         value = re.search(r"#define %s +\(?(-?\d+)" % name, header.text)
         numbers.setdefault(value.group(1) if value else None, []).append(name)
     check("no two results have one number", [" ".join(names) for names in numbers.values() if len(names) > 1])
