@@ -372,6 +372,9 @@
  *     IDLE     ACCOUNT .       .         .       .      .       .    .       .     IDLE
  *     ACCOUNT  .       CONNECT .         .       .      .       .    ACCOUNT .     IDLE
  *     CONNECT  .       .       SEND      .       .      .       .    ACCOUNT .     IDLE
+ *     SEND     .       .       .         HEAD    BODY   .       .    ACCOUNT .     IDLE
+ *     HEAD     .       .       .         .       BODY   .       .    ACCOUNT .     IDLE
+ *     BODY     .       .       .         .       .      ROW     .    ACCOUNT DRAIN IDLE
  *     ROW      .       .       .         .       .      .       BODY .       DRAIN IDLE
  *     DRAIN    .       .       .         .       .      .       .    ACCOUNT .     IDLE
  *
@@ -20559,11 +20562,11 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
  *   the call that was under way, whole; what a call has said AVITO_OK to is there. It needs what
  *   POSIX says of rename() and fsync(), and a disk that does not lie.
  *
- * Programs with the same credentials share a token by sharing the folder: one that is about to renew
- * looks first whether another has. Two that renew at the same moment get one each, and both use the
- * one stored last from then on. A refresh token is good once: one of the two may get REFRESH_TOKEN,
- * and finds the other's pair at its next call. Tokens are given only for the client id and host
- * that they were stored for. One inbox per folder: a second one ends in HOOK (of
+ * Programs with the same credentials share a token by sharing the folder: one that is about to
+ * renew looks first whether another has. Two that renew at the same moment get one each, and both
+ * use the one stored last from then on. A refresh token is good once: one of the two may get
+ * REFRESH_TOKEN, and finds the other's pair at its next call. Tokens are given only for the client
+ * id and host that they were stored for. One inbox per folder: a second one ends in HOOK (of
  * avito_store_take_inbox(): BUSY), and avito_store_problem() names the process that has it.
  *
  * avito_send_once() sends under a key of yours at most once, whatever happens to the program:

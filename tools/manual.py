@@ -40,7 +40,11 @@ def listed_edges(text, prefix):
     (from, event, to) sorted by the states' order."""
     listed = re.search(r"#define %sEDGES\(X\)((?:.*\\\n)*.*)" % prefix, text).group(1)
     rows = re.findall(r"X\((\w+), (\w+),((?:[^()]|\(\w+\))+)\)", listed)
-    states = re.findall(r"^    %s(\w+)," % prefix, text[:text.index("    %sSTATES\n" % prefix)].rpartition("enum {")[2], re.M)
+    enum = text[:text.index("    %sSTATES\n" % prefix)].rpartition("enum {")[2]
+    states = re.findall(r"\b%s(\w+)," % prefix, re.sub(r"/\*.*?\*/", "", enum, flags=re.S))
+    strange = {to for _, to, _ in rows} - set(states)
+    if strange:
+        raise SystemExit(f"{prefix}EDGES leads to what the enum lacks: {' '.join(sorted(strange))}")
     into = {event: states if "EVERY" in words else re.findall(r"IN\((\w+)\)", words) for event, _, words in rows}
     return [row[0] for row in rows], [(state, event, to) for state in states for event, to, _ in rows
                                       if state in into[event]]
