@@ -14,9 +14,9 @@
 #                            is linked with one object of the implementation for all (POSIX and
 #                            BearSSL on). Quicker to build: prefer it.
 #                            (PORTABLE_TESTS and PLAIN_TESTS below are linked with other objects.)
-#   tests/check/NAME.sh      a script. Prints lines "ok - what" and "not ok - what", or nothing: then
-#                            its exit status counts as one check. "not run - why" where it cannot
-#                            run: counted neither way.
+#   tests/check/NAME.sh      a script. It prints lines "ok - what" and "not ok - what". If it prints
+#                            neither, its exit status counts as one check. Where it cannot run it
+#                            prints "not run - why", which counts neither way.
 #
 #   Both kinds of programs run under ASan and UBSan, are linked with build/lib/support.a
 #   (tests/support/*.c) and may #include "support/...", "avito_messenger.h" and files of tests/.
@@ -88,7 +88,7 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | LC_ALL=C sort -t'|' -k1,1 -u | awk -F'|' '{ printf "%-23s %s\n", $$1, $$2 }'
 
 # How long `make test` takes, used where it has not run before.
-TEST_EXPECT := Count with a quarter of an hour on a quick machine, an hour on a slow one: the simulated world and the ports are most of it.
+TEST_EXPECT := Expect a quarter of an hour on a quick machine and an hour on a slow one. Most of it is the simulated world and the ports.
 test: test-plan packages ## build and run every test; the last line counts them
 	@mkdir -p build/logs
 	@$(MAKE) --no-print-directory -k -j$(JOBS) test-programs >build/logs/build.txt 2>&1; \

@@ -436,7 +436,7 @@ def test_table(header, tests):
             "| in `tests/` | |", "| --- | --- |", *(f"| `{folder}/` | {what} |" for folder, what in FOLDERS.items()), "",
             "## Which test for which room", "",
             "Written by `tools/rooms.py --write`, from the first comments of the tests (\"Rooms: ...\"). Paths are",
-            "below `tests/`; how tests are found and built says the top of the Makefile.", "",
+            "below `tests/`. The top of the Makefile says how tests are found and built.", "",
             "| room of avito_messenger.h | tests |", "| --- | --- |"]
     for title, _, _ in header.rooms():
         rows.append(f"| {title} | " + " ".join(f"`{path[6:]}`" for path in by[title]) + " |")
