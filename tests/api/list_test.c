@@ -660,6 +660,31 @@ static void test_cut_in_a_bad_row(void **state)
     lane_free(&l);
 }
 
+/* A query of chats cuts the text of the last message, and flags it. The next chat begins without the flag. */
+static void test_cut_last_message(void **state)
+{
+    static const char body[] =
+        "{\"chats\":[{\"id\":\"a\",\"last_message\":{\"id\":\"m\",\"content\":{\"text\":\"" LONG100
+        "\"},\"type\":\"text\"}},{\"id\":\"b\",\"last_message\":{\"id\":\"n\",\"content\":{"
+        "\"text\":\"short\"},"
+        "\"type\":\"text\"}}]}";
+    const avito_chats_query q = {.cut_text_at = 10};
+    avito_chat chat;
+    struct lane l;
+
+    (void)state;
+    lane_init(&l, 512);
+    lane_exchange(&l, 200, body, sizeof body - 1);
+    assert_int_equal(lane_run(&l, avito_list_chats(&l.client, 1, &q, &l.arena)), AVITO_OK);
+    assert_int_equal(lane_run(&l, avito_next_chat(&l.client, &chat)), AVITO_OK);
+    assert_int_equal(chat.last_message->content.as.text.len, 10);
+    assert_true(chat.last_message->is_cut);
+    assert_int_equal(lane_run(&l, avito_next_chat(&l.client, &chat)), AVITO_OK);
+    assert_string_equal(chat.last_message->content.as.text.ptr, "short");
+    assert_false(chat.last_message->is_cut);
+    lane_free(&l);
+}
+
 /* ---- ended early ---- */
 
 #define TWO                                                                                        \
@@ -979,6 +1004,7 @@ int main(void)
         cmocka_unit_test(test_list_in_almost_no_memory),
         cmocka_unit_test(test_confirm_knows_rows_by_their_ids),
         cmocka_unit_test(test_cut_in_a_bad_row),
+        cmocka_unit_test(test_cut_last_message),
         cmocka_unit_test(test_end_that_drops_nothing_does_not_wait),
         cmocka_unit_test(test_end_waits_for_the_rest),
         cmocka_unit_test(test_end_after_a_slow_row),
