@@ -17995,7 +17995,11 @@ AVITO_API int avito_chat_json(const avito_chat *chat, int64_t user_id, char *out
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#if defined(ESP_PLATFORM)
+#include <sys/poll.h> /* ESP-IDF has it only there */
+#else
 #include <poll.h>
+#endif
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/types.h>
@@ -18403,6 +18407,7 @@ static int avitoi_tcp_check(avito_tcp *tcp)
 static void avitoi_tcp_opened(avito_tcp *tcp)
 {
     int flags = fcntl(tcp->priv.fd, F_GETFL, 0);
+    tcp->priv.error = 0; /* of the addresses before it */
     tcp->priv.state = AVITOI_TCP_OPEN;
     tcp->priv.wants = 0;
     tcp->priv.recv_ms = 0;

@@ -189,7 +189,7 @@ def chip(component):
     ran("esp-idf: the component compiles for ESP32-C3 without a warning",
         ["riscv64-unknown-elf-gcc", "-march=rv32imc", "-mabi=ilp32", "-std=gnu99", "-Os", "-Wall", "-Wextra", "-Werror",
          "-Wno-unused-function", "-D_POSIX_C_SOURCE=200809L", "-D_POSIX_TIMERS=1", "-DCLOCK_MONOTONIC=4",
-         "-DAVITO_WITH_POSIX=1",
+         "-DESP_PLATFORM=1", "-DAVITO_WITH_POSIX=1",
          "-DMBEDTLS_USER_CONFIG_FILE=<chip.h>",
          "-DAVITO_WITH_FILES=0", "-DAVITO_TINY=1", f"-I{folders[0]}", *(f"-isystem{path}" for path in folders[1:]),
          "-c", f"{component}/avito_messenger.c", "-o", f"{TOP}/{ROOM}/esp-idf/chip.o"])

@@ -241,6 +241,7 @@ static void every_address_is_tried(void **state)
     assert_int_equal(transport.functions->wants(transport.ctx), AVITO_WANT_TIMER);
     assert_int_equal(connect_asking(), AVITO_OK);
     assert_string_equal(hook.host, "some.name");
+    assert_int_equal(transport.functions->detail(transport.ctx), 0); /* the first three are past */
     assert_true((fcntl(avito_tcp_fd(&tcp), F_GETFL) & O_NONBLOCK) != 0);
     assert_int_equal(hook.calls, 4);
     assert_int_equal(open_files(), before + 1);
