@@ -55,8 +55,13 @@ done
 for file in tools/avito/*.c; do
     compile "avito_$(basename "$file" .c)" "$file" -Wall -Wextra
 done
+# The data need not begin on a page of their own in the file: 2.4 KB less, of 450.
+close=
+case $cc in
+musl-gcc) close="-Wl,-z,norelro -Wl,-z,common-page-size=64" ;;
+esac
 # shellcheck disable=SC2086
-$cc $size -static -no-pie -Wl,--gc-sections -Wl,-z,noseparate-code -Wl,--defsym=fopen64=fopen \
+$cc $size $close -static -no-pie -Wl,--gc-sections -Wl,-z,noseparate-code -Wl,--defsym=fopen64=fopen \
     "$dir"/objects/*.o $inih -o "$out" 2>"$dir/link.txt" ||
     { cat "$dir/link.txt" >&2; exit 1; }
 grep -v 'linking abicalls files with non-abicalls files' "$dir/link.txt" >&2 || : # so it is meant, for MIPS
@@ -64,4 +69,4 @@ strip=$(echo "${cc%% *}" | sed -n 's/gcc$/strip/p')
 case $cc in
 musl-gcc) strip=strip ;;
 esac
-"$strip" "$out"
+"$strip" -R .comment "$out"
