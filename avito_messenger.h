@@ -399,7 +399,7 @@
  *   ROW      List: an element is yours. Nothing runs, not even a deadline; but the server may lose
  *            patience.
  *   DRAIN    List: avito_list_end() reads the rest, up to drain_max, or the lane closes the
- *            connection.
+ *            connection. A refresh of the token is not cut off: that goes on to its end.
  *
  * Who moves it: whoever calls. avito_step() runs until something has to be waited for; it returns
  * AVITO_AGAIN or, once, the result. avito_wants() says what for: AVITO_WANT_READ, AVITO_WANT_WRITE
@@ -1900,7 +1900,7 @@ typedef struct avito_client {
         bool waiting;                 /* for another lane that fetches the token */
         bool model;                   /* the answer goes into the caller's arena */
         bool collect;
-        bool all_pages : 1, has_more : 1;
+        bool all_pages : 1, has_more : 1, left : 1; /* left: nobody waits for what is still to come */
         bool covered : 1;             /* all since the baseline was seen, and none of it may be ours */
         bool reached : 1;             /* a row as old as the baseline was seen */
         bool same_second : 1;         /* what may be ours is as old as the baseline */
@@ -6524,7 +6524,7 @@ AVITOI_APART static avitoi_call_result avitoi_token_received(avito_client *c)
         return rc;
     }
     avitoi_call_trace(c, AVITOI_CALL_TRACE_TOKEN);
-    if ((c->priv.call->flags & AVITOI_ENDPOINT_TOKEN) == 0) {
+    if ((c->priv.call->flags & AVITOI_ENDPOINT_TOKEN) == 0 && !c->priv.left) {
         c->priv.fetched = true; /* to be used once, however short its life is */
         return avitoi_call_repeat(c, 0);
     }
@@ -7457,7 +7457,7 @@ static int avitoi_machine_finish(avito_client *c, int code)
 AVITOI_APART static avitoi_call_result avitoi_machine_weigh(avito_client *c, int rc)
 {
     const struct avitoi_call_retries *retries = c->o.priv.retries;
-    if (rc < 0 && c->priv.state == AVITOI_CALL_DRAIN) { /* the rest was not wanted */
+    if (rc < 0 && c->priv.left) { /* the rest was not wanted */
         avitoi_call_disconnect(c);
         rc = AVITO_OK;
     }
@@ -10201,7 +10201,8 @@ AVITO_API int avito_list_subscriptions(avito_client *client, avito_arena *arena)
 AVITO_API int avito_next_subscription(avito_client *client, avito_subscription *out);
 
 /* Ends a list before its end: reads and drops up to drain_max bytes to keep the connection, else
- * closes it. AVITO_OK or AVITO_AGAIN; never fails otherwise. */
+ * closes it. If the account's refresh token has just left, the new pair is waited for: that one is good once.
+ * AVITO_OK or AVITO_AGAIN; never fails otherwise. */
 AVITO_API int avito_list_end(avito_client *client, size_t drain_max);
 
 /* True between avito_list_*() and its end. */
@@ -11475,12 +11476,20 @@ AVITO_API int avito_list_offset(const avito_client *client)
            (j->page_rows > 0 && (j->level > 2 || j->bad != 0) ? 1 : 0);
 }
 
-/* The caller is done with the row: no deadline ran meanwhile. */
-static void avitoi_list_row_done(avito_client *c)
+/* Enters a lane whose list is open. With the row the caller is done: no deadline ran meanwhile. */
+static int avitoi_list_enter(avito_client *c)
 {
-    c->priv.last_ms = avitoi_account_now(c->account);
-    c->priv.total_left_ms = c->o.total_timeout_ms;
-    avitoi_exchange_alive(c);
+    const int rc = avitoi_machine_enter(c);
+    if (rc != AVITO_OK || !avito_list_open(c)) {
+        return rc != AVITO_OK ? rc : (int)AVITO_ERR_IDLE;
+    }
+    c->priv.inside = true;
+    avitoi_machine_tick(c);
+    if (c->priv.state == AVITOI_CALL_ROW) {
+        c->priv.total_left_ms = c->o.total_timeout_ms;
+        avitoi_exchange_alive(c);
+    }
+    return AVITO_OK;
 }
 
 /* Goes on to the next element. The error of the one before was reported, and is no error of the list. */
@@ -11495,26 +11504,23 @@ static avitoi_call_result avitoi_list_go_on(avito_client *c)
 /* The next element into `out`; on a lane that may not wait also what carries the list on. */
 static int avitoi_list_next(avito_client *c, const struct avitoi_endpoint *call, void *out)
 {
-    const int rc = out == NULL ? (int)AVITO_ERR_ARGUMENT : avitoi_machine_enter(c);
+    int rc = out == NULL ? (int)AVITO_ERR_ARGUMENT : avitoi_list_enter(c);
     if (rc != AVITO_OK) {
         return rc;
     }
-    if (!avito_list_open(c) || c->priv.call != call || c->priv.state == AVITOI_CALL_DRAIN) {
-        return AVITO_ERR_IDLE;
+    rc = AVITO_ERR_IDLE;
+    if (c->priv.call == call && !c->priv.left) {
+        c->priv.out = out;
+        if (c->priv.state >= AVITOI_CALL_BODY &&
+            c->priv.model) { /* not while a refusal or a token is read */
+            c->priv.json.out = out;
+        }
+        if (c->priv.state == AVITOI_CALL_ROW) {
+            (void)avitoi_list_go_on(c);
+        }
+        rc = avitoi_machine_run(c);
     }
-    c->priv.inside = true;
-    c->priv.out = out;
-    if (c->priv.state >= AVITOI_CALL_BODY &&
-        c->priv.model) { /* not while a refusal or a token is read */
-        c->priv.json.out = out;
-    }
-    if (c->priv.state == AVITOI_CALL_ROW) {
-        avitoi_list_row_done(c);
-        (void)avitoi_list_go_on(c);
-    } else {
-        avitoi_machine_tick(c);
-    }
-    return avitoi_machine_leave(c, avitoi_machine_run(c));
+    return avitoi_machine_leave(c, rc);
 }
 
 AVITO_API int avito_next_chat(avito_client *client, avito_chat *out)
@@ -11539,26 +11545,26 @@ AVITO_API int avito_next_subscription(avito_client *client, avito_subscription *
 
 AVITO_API int avito_list_end(avito_client *client, size_t drain_max)
 {
-    const int rc = avitoi_machine_enter(client);
-    if (rc != AVITO_OK || !avito_list_open(client)) {
-        return rc;
+    avito_client *c = client;
+    int rc = avitoi_list_enter(c);
+    bool refreshes;
+    if (rc != AVITO_OK) {
+        return rc == AVITO_ERR_IDLE ? (int)AVITO_OK : rc;
     }
-    client->priv.inside = true;
-    if (client->priv.state == AVITOI_CALL_ROW) {
-        avitoi_list_row_done(client);
+    refreshes = (c->priv.request->flags & AVITOI_ENDPOINT_SPENDS) != 0; /* what that brings is taken */
+    c->priv.out = NULL;
+    c->priv.left = true;
+    if (c->priv.state < AVITOI_CALL_SEND || (c->priv.state < AVITOI_CALL_BODY && !refreshes)) {
+        (void)avitoi_machine_cancel_lane(c); /* its answer has not begun */
+        c->error.code = AVITO_OK;
+    } else {
+        if (!refreshes && c->priv.state != AVITOI_CALL_DRAIN) {
+            c->priv.cut_at = drain_max;
+            (void)avitoi_call_move(c, AVITOI_CALL_EV_DRAIN);
+        }
+        rc = avitoi_machine_run(c);
     }
-    avitoi_machine_tick(client);
-    if (client->priv.state == AVITOI_CALL_DRAIN) {
-        return avitoi_machine_leave(client, avitoi_machine_run(client));
-    }
-    if (client->priv.state != AVITOI_CALL_ROW && client->priv.state != AVITOI_CALL_BODY) {
-        (void)avitoi_machine_leave(client, avitoi_machine_cancel_lane(client)); /* its answer has not begun */
-        client->error.code = AVITO_OK;
-        return AVITO_OK;
-    }
-    client->priv.cut_at = drain_max;
-    (void)avitoi_call_move(client, AVITOI_CALL_EV_DRAIN);
-    return avitoi_machine_leave(client, avitoi_machine_run(client));
+    return avitoi_machine_leave(c, rc);
 }
 
 /* ---- the answer ---- */
@@ -16561,6 +16567,7 @@ static avitoi_call_result avitoi_confirm_again(avito_client *c)
 {
     avitoi_confirm_look(c);
     c->priv.args.as.confirm.query.baseline_created--;
+    c->priv.left = false;
     return avitoi_call_repeat(c, 0);
 }
 
@@ -16674,6 +16681,7 @@ AVITOI_APART static void avitoi_confirm_read_back(avito_client *c, avito_outcome
     c->priv.judge = avitoi_confirm_row;
     avitoi_confirm_look(c);
     avito_enable_pages(&c->o); /* what was sent may be on a later page */
+    c->priv.left = over;
     (void)avitoi_list_page(c, 100, 0, true, AVITO_MESSAGE_CONTENTS, 0);
 }
 

@@ -1398,6 +1398,94 @@ static void test_the_duty_is_handed_over_at_every_step(void **state)
     }
 }
 
+/* A list is given up at any step of a refresh: whatever of the request has left, the pair that comes is taken
+ * and stored, since the server does not take the old token a second time. */
+static void test_a_pair_is_kept_when_a_list_is_left(void **state)
+{
+    (void)state;
+    for (int how = 0; how < 3; how++) {
+        unsigned kept = 0;
+        for (unsigned steps = 0;; steps++) {
+            struct lane l;
+            int rc;
+            begin(&l, false);
+            l.stored_access.ptr = "old";
+            l.stored_access.len = 3;
+            l.stored_refresh = "old-refresh";
+            l.stored_expires = clock_unix_time(&l.clock) - 1;
+            refresh(&l.script, "old-refresh", 200, P1);
+            l.script.recv_piece = 7;
+            l.script.send_piece = 31;
+            l.script.again = l.script.send_again = true;
+            lane_again(&l, 512);
+            rc = avito_list_chats(&l.client, 7, NULL, &l.arena);
+            for (unsigned i = 0; i < steps && l.account.priv.epoch < 2; i++) {
+                rc = avito_step(&l.client);
+            }
+            if (l.account.priv.epoch >
+                1) { /* the pair is there: it was left before at every step */
+                avito_cancel(&l.client);
+                lane_free(&l);
+                break;
+            }
+            assert_int_equal(rc, AVITO_AGAIN);
+            rc = avito_list_end(&l.client, how == 0 ? 0 : 4096);
+            while (rc == AVITO_AGAIN) {
+                avito_chat chat;
+                assert_true(avito_list_open(&l.client));
+                assert_int_equal(avito_next_chat(&l.client, &chat), AVITO_ERR_IDLE);
+                rc = how == 1 ? avito_list_end(&l.client, 0) : avito_step(&l.client);
+            }
+            assert_int_equal(rc, AVITO_OK);
+            assert_false(avito_list_open(&l.client));
+            assert_false(l.arena.busy);
+            assert_int_equal(avito_last_error(&l.client)->code, AVITO_OK);
+            assert_false(avito_account_refresh_in_doubt(&l.account));
+            if (l.script.sent_len > 0) {
+                assert_int_equal(l.saves, 1);
+                assert_string_equal(l.saved_refresh, "pair-refresh-3333");
+                assert_int_equal(l.script.request_count, 1);
+                kept++;
+            }
+            assert_null(script_wrong(&l.script));
+            lane_free(&l);
+            assert_true(steps < 1000);
+        }
+        assert_true(kept > 10);
+    }
+}
+
+/* Nobody waits for what becomes of it: that it fails is not the list's error. */
+static void test_a_refresh_that_fails_when_a_list_is_left(void **state)
+{
+    (void)state;
+    for (int how = 0; how < 3; how++) {
+        struct lane l;
+        begin(&l, false);
+        l.stored_access.ptr = "old";
+        l.stored_access.len = 3;
+        l.stored_refresh = "old-refresh";
+        l.stored_expires = clock_unix_time(&l.clock) - 1;
+        if (how == 0) {
+            refresh(&l.script, "old-refresh", 400, "{\"error\":\"invalid_grant\"}");
+        } else {
+            expect_post(&l.script, "grant_type=refresh_token&refresh_token=old-refresh");
+        }
+        if (how == 1) {
+            script_end(&l.script);
+        }
+        l.script.again = true;
+        lane_again(&l, 512);
+        assert_int_equal(avito_list_chats(&l.client, 7, NULL, &l.arena), AVITO_AGAIN);
+        assert_int_equal(lane_run(&l, avito_list_end(&l.client, 0)), AVITO_OK);
+        assert_int_equal(avito_last_error(&l.client)->code, AVITO_OK);
+        assert_int_equal(avito_account_refresh_in_doubt(&l.account), how != 0);
+        assert_false(l.script.open);
+        assert_false(l.arena.busy);
+        lane_free(&l);
+    }
+}
+
 /* What the server said about the credentials holds for those who waited for it. */
 static void test_refused_credentials_are_asked_about_once(void **state)
 {
@@ -2078,6 +2166,8 @@ int main(void)
         cmocka_unit_test(test_one_fetch_for_all_lanes),
         cmocka_unit_test(test_the_duty_is_handed_over),
         cmocka_unit_test(test_the_duty_is_handed_over_at_every_step),
+        cmocka_unit_test(test_a_pair_is_kept_when_a_list_is_left),
+        cmocka_unit_test(test_a_refresh_that_fails_when_a_list_is_left),
         cmocka_unit_test(test_refused_credentials_are_asked_about_once),
         cmocka_unit_test(test_a_refused_refresh_token_is_told_to_all),
         cmocka_unit_test(test_replaced_twice_while_a_request_leaves),
