@@ -6626,7 +6626,7 @@ static avitoi_call_result avitoi_answer_begin(avito_client *c)
     c->priv.keep = h->persistent && !h->close && !(h->http10 && h->chunked); /* RFC 9112, 6.1 */
     avitoi_call_trace(c, AVITOI_CALL_TRACE_ANSWER);
     c->priv.span = 0;
-    avitoi_call_forget_body(c);
+    avitoi_call_forget_error(c);
     c->error.retry_after_s = h->retry_after_s;
     if (c->o.priv.retries != NULL) {
         c->o.priv.retries->heed(c);

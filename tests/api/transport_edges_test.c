@@ -93,6 +93,7 @@ static void test_answer_after_a_failed_send(void **state)
         assert_int_equal(avito_last_error(&l.client)->http_status, rows[i / 3].status);
         assert_int_equal(avito_last_error(&l.client)->outcome, AVITO_NOT_SENT);
         assert_string_equal(avito_last_error(&l.client)->text, "why");
+        assert_int_equal(avito_last_error(&l.client)->detail, 0); /* that is of the failed send */
         assert_null(script_problem(&l.script)); /* closed: the connection is of no use */
         lane_free(&l);
     }
