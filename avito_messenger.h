@@ -11774,6 +11774,7 @@ static bool avitoi_list_turns_page(avito_client *c)
     }
     c->priv.rows_before = (uint16_t)page;
     c->priv.json.page_rows = 0;
+    c->priv.retried = false; /* a token that is refused hours later may be replaced, too */
     return true;
 }
 

@@ -136,6 +136,33 @@ static void test_collected_when_the_token_is_refused(void **state)
     }
 }
 
+/* Each page may find its token revoked: a list that is read slowly takes hours. */
+static void test_streamed_when_tokens_are_revoked(void **state)
+{
+    const avito_chats_query q = all_pages();
+    avito_chat chat;
+    struct lane l;
+    int rows = 0, rc;
+
+    (void)state;
+    lane_init(&l, 512);
+    script_connect(&l.script);
+    give(&l.script, 401, "{}");
+    give(&l.script, 200, T1);
+    give_page(&l.script, 0, true);
+    give(&l.script, 401, "{}");
+    give(&l.script, 200, T1);
+    give_page(&l.script, STEP, false);
+    rc = lane_run(&l, avito_list_chats(&l.client, 1, &q, &l.arena));
+    while (rc == AVITO_OK) {
+        rc = lane_run(&l, avito_next_chat(&l.client, &chat));
+        rows += rc == AVITO_OK;
+    }
+    assert_string_equal(dump_result_name(rc), "END");
+    assert_int_equal(rows, ROWS);
+    lane_end(&l);
+}
+
 /* It runs out while the page before is received. */
 static void test_collected_when_the_token_runs_out(void **state)
 {
@@ -988,6 +1015,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_collected_when_the_token_is_refused),
+        cmocka_unit_test(test_streamed_when_tokens_are_revoked),
         cmocka_unit_test(test_collected_when_the_token_runs_out),
         cmocka_unit_test(test_collected_without_a_bad_row),
         cmocka_unit_test(test_collected_with_a_row_bad_on_one_page),
