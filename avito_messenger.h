@@ -10530,7 +10530,7 @@ typedef struct avito_inbox {
         uint8_t stage;      /* AVITOI_INBOX_NEW ... */
         bool overrun;       /* since the last round that counted */
         bool spilled;       /* a chat that is due in each round has no record */
-        bool owes_marks;    /* chats may have been given and not marked */
+        uint8_t owes_marks; /* bits: this round, the next one look for chats that were not marked */
         uint8_t wholes;     /* so many whole rounds are to come */
         uint8_t resume;     /* the phase that follows a pause; WAIT: a new round */
         uint8_t events;     /* AVITO_INBOX_* that were not asked for yet */
@@ -13978,13 +13978,13 @@ static uint32_t avitoi_inbox_sum(const struct avitoi_inbox_state *s, size_t len)
     return avitoi_inbox_crc32((const uint8_t *)s + from, len - from) ^ avitoi_inbox_get(s->sequence);
 }
 
-/* A hook of the inbox failed with `rc`: the lane's last error says so, and not what was before. */
-static int avitoi_inbox_hook_failed(avito_inbox *in, int rc)
+/* An error that is no call's: the lane's last error says so, and not what was before. */
+AVITOI_APART static int avitoi_inbox_tells(avito_inbox *in, int code, int detail)
 {
     avitoi_call_forget_error(in->client);
-    in->client->error.code = AVITO_ERR_HOOK;
-    in->client->error.detail = rc;
-    return AVITO_ERR_HOOK;
+    in->client->error.code = code;
+    in->client->error.detail = detail;
+    return code;
 }
 
 /* Hands the state to the application: with the next sequence number, in the slot that does not hold the
@@ -14006,7 +14006,7 @@ static int avitoi_inbox_save(avito_inbox *in)
     if (rc != AVITO_OK) {
         avitoi_inbox_put(s->sequence, sequence - 1u); /* the same slot again */
         in->priv.unsaved = true;
-        return avitoi_inbox_hook_failed(in, rc);
+        return avitoi_inbox_tells(in, AVITO_ERR_HOOK, rc);
     }
     return AVITO_OK;
 }
@@ -14034,7 +14034,7 @@ static int avitoi_inbox_load_slot(avito_inbox *in, int slot)
         (void)avitoi_machine_leave(in->client, AVITO_OK);
     }
     if (rc != AVITO_OK) {
-        return rc == AVITO_END ? (int)AVITO_END : avitoi_inbox_hook_failed(in, rc);
+        return rc == AVITO_END ? (int)AVITO_END : avitoi_inbox_tells(in, AVITO_ERR_HOOK, rc);
     }
     if (len < sizeof *s || len > in->o.state_cap || !avitoi_inbox_is_whole(s, len)) {
         in->priv.events |= AVITO_INBOX_STATE_LOST; /* unless the other slot is good */
@@ -14047,17 +14047,15 @@ static int avitoi_inbox_load_slot(avito_inbox *in, int slot)
 static int avitoi_inbox_load_newest(avito_inbox *in)
 {
     struct avitoi_inbox_state *s = avitoi_inbox_state_of(in);
-    const int first = avitoi_inbox_load_slot(in, 0);
+    int first = avitoi_inbox_load_slot(in, 0);
     const uint32_t sequence = avitoi_inbox_get(s->sequence);
     const int second = first < 0 ? first : avitoi_inbox_load_slot(in, 1);
     const int32_t ahead = (int32_t)(avitoi_inbox_get(s->sequence) - sequence);
-    if (second < 0 || (second == AVITO_OK && (first == AVITO_END || ahead > 0))) {
+    if (second < 0 || first == AVITO_END || (second == AVITO_OK && ahead > 0)) {
         return second;
     }
-    if (first == AVITO_END) {
-        return AVITO_END;
-    }
-    return avitoi_inbox_load_slot(in, 0) == AVITO_OK ? AVITO_OK : AVITO_ERR_HOOK;
+    first = avitoi_inbox_load_slot(in, 0); /* which it gave before */
+    return first == AVITO_END ? avitoi_inbox_tells(in, AVITO_ERR_HOOK, first) : first;
 }
 
 /* The newest whole state that is stored, or a new one. Another account's is refused. What was under way
@@ -14085,7 +14083,7 @@ static int avitoi_inbox_load(avito_inbox *in)
     if (rc == AVITO_OK) {
         in->priv.stage = s->first_round != 0 ? AVITOI_INBOX_UNREAD : AVITOI_INBOX_RUNS;
         in->priv.all_chats = true; /* a mark may have been underway when the power went */
-        in->priv.owes_marks = true;
+        in->priv.owes_marks = 1;
         in->priv.events = 0;
         avitoi_inbox_ring_forgets(in, avitoi_inbox_ring_oldest(in)); /* it may not have been reported */
     }
@@ -14484,7 +14482,7 @@ AVITOI_APART static void avitoi_inbox_round_lacks(avito_inbox *in, int rc)
 {
     in->priv.round_error = (int16_t)rc;
     if (in->priv.mark == AVITOI_INBOX_MARK_OWED || in->priv.mark == AVITOI_INBOX_MARK_RETRY) {
-        in->priv.owes_marks = true;
+        in->priv.owes_marks |= 1u;
     }
     in->priv.mark = AVITOI_INBOX_MARK_DONE;
     in->priv.all_chats = true;
@@ -14508,6 +14506,9 @@ AVITOI_APART static int avitoi_inbox_failed(avito_inbox *in, int rc)
 {
     unsigned resume = AVITOI_INBOX_NEXT;
     avito_cancel(in->client);
+    if (in->client->error.code != rc) { /* it is not the lane's, but ours */
+        (void)avitoi_inbox_tells(in, rc, 0);
+    }
     if (in->priv.phase < AVITOI_INBOX_READ) {
         avitoi_inbox_queue_lose(in);
     } else if (in->priv.failed) {
@@ -15003,7 +15004,7 @@ AVITOI_APART static void avitoi_inbox_read_known(avito_inbox *in, const struct a
         avitoi_inbox_put(p->created, hidden ? UINT32_MAX : avitoi_inbox_dated(row->time));
         in->priv.unsaved = true;
     }
-    if (!odd && in->priv.owes_marks && row->time > avitoi_inbox_horizon(in) && m != NULL &&
+    if (!odd && in->priv.owes_marks != 0 && row->time > avitoi_inbox_horizon(in) && m != NULL &&
                !m->is_own && m->has_is_read && !m->is_read && in->o.mark_as_read &&
                in->priv.mark == AVITOI_INBOX_MARK_NONE) {
         /* Its chat was not marked: perhaps the power went then. AVITO_START_NOW knows those of the
@@ -15240,7 +15241,9 @@ AVITOI_APART static avitoi_call_result avitoi_inbox_on_mark(avito_inbox *in)
     }
     in->priv.mark =
         second || !avitoi_retries_is_passing(rc) ? AVITOI_INBOX_MARK_DONE : AVITOI_INBOX_MARK_RETRY;
-    in->priv.owes_marks = in->priv.owes_marks && (rc >= 0 || avitoi_retries_is_passing(rc));
+    if (rc < 0 && !avitoi_retries_is_passing(rc)) {
+        in->priv.owes_marks = 0;
+    }
     in->priv.failed = false;
     (void)avitoi_inbox_read_top(in);
     return rc == AVITO_OK || second ? (int)AVITOI_CALL_MOVED : rc;
@@ -15472,7 +15475,10 @@ static avitoi_call_result avitoi_inbox_start_over(avito_inbox *in)
     if (rc >= 0) {
         return avitoi_inbox_round(in);
     }
-    in->priv.round_error = AVITO_OK;
+    if (in->priv.round_error < 0) {
+        in->priv.round_error = AVITO_OK;
+        (void)avitoi_inbox_tells(in, rc, 0);
+    }
     avitoi_inbox_rest(in, in->o.poll_ms, AVITOI_INBOX_WAIT);
     return rc;
 }
@@ -15547,7 +15553,7 @@ AVITOI_APART static int avitoi_inbox_round_counts(avito_inbox *in)
         horizon = avitoi_inbox_overran(in, horizon);
     }
     in->priv.all_chats = false;
-    in->priv.owes_marks = false;
+    in->priv.owes_marks >>= 1;
     if (horizon <= avitoi_inbox_horizon(in)) {
         return AVITO_AGAIN;
     }
@@ -15583,7 +15589,7 @@ static avitoi_call_result avitoi_inbox_round_over(avito_inbox *in)
     }
     if (avitoi_inbox_held_up(in, error)) {
         in->priv.former = 0;
-        return error;
+        return avitoi_inbox_tells(in, error, 0); /* the calls since then were good */
     }
     return in->priv.at_end ? avitoi_inbox_round_counts(in) : (int)AVITO_AGAIN;
 }
@@ -15620,6 +15626,13 @@ static avitoi_call_result avitoi_inbox_on_wait(avito_inbox *in)
     return avitoi_inbox_round(in);
 }
 
+/* Polls at once, or as soon as the round that is going on is over, though it may pause after a failure. */
+static void avitoi_inbox_ring_bell(avito_inbox *in)
+{
+    in->priv.wait_ms = 0;
+    in->priv.rung = in->priv.phase != AVITOI_INBOX_WAIT || in->priv.resume != AVITOI_INBOX_WAIT;
+}
+
 /* HANDED: the message was not accepted, so it comes again. A row with an error is skipped. */
 static avitoi_call_result avitoi_inbox_on_handed(avito_inbox *in)
 {
@@ -15628,8 +15641,9 @@ static avitoi_call_result avitoi_inbox_on_handed(avito_inbox *in)
         return rc == AVITO_OK ? (int)AVITOI_CALL_MOVED : rc;
     }
     if (in->priv.phase == AVITOI_INBOX_OFFERED) { /* a round will find it */
-        in->priv.wait_ms = 0;
-        return avitoi_inbox_move(in, AVITOI_INBOX_EV_REST);
+        (void)avitoi_inbox_move(in, AVITOI_INBOX_EV_REST);
+        avitoi_inbox_ring_bell(in);
+        return AVITOI_CALL_MOVED;
     }
     return avitoi_inbox_move(in, AVITOI_INBOX_EV_KEPT);
 }
@@ -15786,7 +15800,9 @@ AVITO_API int avito_inbox_accept(avito_inbox *inbox)
     if (inbox->priv.phase == AVITOI_INBOX_HANDED) {
         avitoi_inbox_accept_handed(inbox);
     } else {
-        inbox->priv.owes_marks |= inbox->o.mark_as_read; /* its chat is due: its row has changed */
+        /* Its chat is due, since its row has changed. But a round that pauses may have passed it, and the list
+         * may show it late. */
+        inbox->priv.owes_marks |= inbox->o.mark_as_read ? 2u : 0u;
         (void)avitoi_inbox_move(inbox, AVITOI_INBOX_EV_REST);
     }
     return AVITO_OK;
@@ -15796,13 +15812,6 @@ AVITO_API int avito_inbox_accept(avito_inbox *inbox)
 static void avitoi_inbox_hear(avito_inbox *in)
 {
     in->priv.heard_ms = avitoi_inbox_clock(in) | 1u; /* 0: none yet */
-}
-
-/* Polls at once, or as soon as the round that is going on is over, though it may pause after a failure. */
-static void avitoi_inbox_ring_bell(avito_inbox *in)
-{
-    in->priv.wait_ms = 0;
-    in->priv.rung = in->priv.phase != AVITOI_INBOX_WAIT || in->priv.resume != AVITOI_INBOX_WAIT;
 }
 
 AVITO_API int avito_inbox_offer(avito_inbox *inbox, const avito_message *message)

@@ -370,6 +370,85 @@ static void test_marked_after_an_offer(void **state)
     avito_client_close(&d->client);
 }
 
+static avito_message notification(const char *id, uint32_t created)
+{
+    avito_message m;
+    memset(&m, 0, sizeof m);
+    m.id.ptr = id;
+    m.id.len = strlen(id);
+    m.created = T + created;
+    return m;
+}
+
+static void b_fails_once(struct service *s, const char *request)
+{
+    if (strstr(request, "/chats/b/messages") != NULL && s->faults == 0) {
+        s->faults++;
+        s->status = 500;
+    }
+}
+
+/* A round that pauses after a failure may have passed the chat already: the next one marks it. */
+static void test_marked_after_an_offer_in_a_pause(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_SINCE);
+    const avito_message m = notification("a2", 700);
+    (void)state;
+    d->options.mark_as_read = true;
+    device_start(d);
+    assert_polls(d, 3, "");
+    write_message("a", "a1", 690);
+    write_message("b", "b1", 695);
+    service.fault = b_fails_once;
+    assert_string_equal(poll_of(d), "a1 ");
+    assert_int_equal(d->errors, 1);
+    write_message("a", "a2", 700);
+    assert_int_equal(avito_inbox_offer(&d->inbox, &m), AVITO_OK);
+    assert_int_equal(avito_inbox_accept(&d->inbox), AVITO_OK);
+    assert_string_equal(poll_of(d), "b1 ");
+    assert_polls(d, 45, "");
+    assert_int_equal(service.rows[2].created, 700);
+    assert_true(service.rows[2].read);
+    assert_int_equal(service.marks, 3);
+    avito_client_close(&d->client);
+}
+
+/* The list shows the message one round later than the notification. */
+static void test_marked_when_the_list_is_late(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_SINCE);
+    const avito_message m = notification("a1", 1);
+    (void)state;
+    d->options.mark_as_read = true;
+    device_start(d);
+    assert_polls(d, 3, "");
+    assert_int_equal(avito_inbox_offer(&d->inbox, &m), AVITO_OK);
+    assert_int_equal(avito_inbox_accept(&d->inbox), AVITO_OK);
+    assert_polls(d, 15, ""); /* one round, since notifications come */
+    write_message("a", "a1", 1);
+    assert_polls(d, 45, "");
+    assert_true(service.rows[0].read);
+    assert_int_equal(service.marks, 1);
+    avito_client_close(&d->client);
+}
+
+/* What was offered in the pause and not accepted is found at once. */
+static void test_offer_in_a_pause_that_is_not_accepted(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_SINCE);
+    const avito_message m = notification("a2", 700);
+    (void)state;
+    assert_polls(d, 3, "");
+    write_message("a", "a1", 690);
+    write_message("b", "b1", 695);
+    service.fault = b_fails_once;
+    assert_string_equal(poll_of(d), "a1 ");
+    write_message("a", "a2", 700);
+    assert_int_equal(avito_inbox_offer(&d->inbox, &m), AVITO_OK);
+    assert_string_equal(device_round(d), "b1 a2 ");
+    avito_client_close(&d->client);
+}
+
 /* Without the option no chat is marked, whatever is accepted. */
 static void test_marks_only_if_asked(void **state)
 {
@@ -560,6 +639,45 @@ static void test_load_that_fails(void **state)
     avito_client_close(&d->client);
 }
 
+static unsigned loads_left;
+
+/* Slot 0 is there, slot 1 is not; and when slot 0 is asked for again, it is gone, too. */
+static int load_goes_away(void *ctx, int slot, void *data, size_t cap, size_t *len)
+{
+    const struct device *d = ctx;
+    if (loads_left == 0 || d->full[slot] == 0) {
+        return AVITO_END;
+    }
+    loads_left--;
+    assert_true(d->full[slot] <= cap);
+    memcpy(data, d->slots[slot], d->full[slot]);
+    *len = d->full[slot];
+    return AVITO_OK;
+}
+
+static void test_slot_that_goes_away(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_SINCE);
+    avito_inbox_options o;
+    (void)state;
+    write_messages("a", "a1 a2 ", 1, 1);
+    assert_within(d, 2, "a1 a2 ");
+    avito_client_close(&d->client);
+    device_start(d);
+    o = d->options;
+    o.load = load_goes_away;
+    d->full[0] = d->full[0] != 0 ? d->full[0] : d->full[1];
+    memcpy(d->slots[0], d->slots[1], d->full[1]);
+    d->full[1] = 0;
+    loads_left = 1;
+    assert_int_equal(avito_inbox_init(&d->inbox, &d->client, &o), AVITO_ERR_HOOK);
+    assert_int_equal(avito_last_error(&d->client)->code, AVITO_ERR_HOOK);
+    assert_int_not_equal(avito_last_error(&d->client)->detail, 0);
+    loads_left = 2;
+    assert_int_equal(avito_inbox_init(&d->inbox, &d->client, &o), AVITO_OK);
+    avito_client_close(&d->client);
+}
+
 static void test_save_that_fails(void **state)
 {
     struct device *d = device_of(20, AVITO_START_SINCE);
@@ -643,14 +761,6 @@ static void test_bell_during_a_round(void **state)
     service.fault = bell_rings_once;
     assert_string_equal(poll_of(d), "b1 ");
     avito_client_close(&d->client);
-}
-
-static void b_fails_once(struct service *s, const char *request)
-{
-    if (strstr(request, "/chats/b/messages") != NULL && s->faults == 0) {
-        s->faults++;
-        s->status = 500;
-    }
 }
 
 /* A round that pauses after a failure is going on: what comes meanwhile may be in a chat that it has passed. */
@@ -3499,6 +3609,9 @@ int main(void)
         cmocka_unit_test(test_mark_that_fails),
         cmocka_unit_test(test_marked_after_a_restart),
         cmocka_unit_test(test_marked_after_an_offer),
+        cmocka_unit_test(test_marked_after_an_offer_in_a_pause),
+        cmocka_unit_test(test_marked_when_the_list_is_late),
+        cmocka_unit_test(test_offer_in_a_pause_that_is_not_accepted),
         cmocka_unit_test(test_marks_only_if_asked),
         cmocka_unit_test(test_known_is_not_marked),
         cmocka_unit_test(test_look_and_mark_that_fail),
@@ -3510,6 +3623,7 @@ int main(void)
         cmocka_unit_test(test_bell_during_a_round),
         cmocka_unit_test(test_bell_while_a_round_pauses),
         cmocka_unit_test(test_load_that_fails),
+        cmocka_unit_test(test_slot_that_goes_away),
         cmocka_unit_test(test_save_that_fails),
         cmocka_unit_test(test_failing_for_too_long),
         cmocka_unit_test(test_storm_with_a_small_ring),

@@ -181,7 +181,10 @@ const char *device_round(struct device *d)
             strcat(strcat(d->given, m.id.ptr), " ");
             assert_int_equal(avito_inbox_accept(&d->inbox), AVITO_OK);
         }
-        d->errors += rc < 0;
+        if (rc < 0) {
+            d->errors++;
+            assert_int_equal(avito_last_error(&d->client)->code, rc);
+        }
         d->events |= avito_inbox_events(&d->inbox);
         if (avito_inbox_wants(&d->inbox) == AVITO_WANT_TIMER &&
             avito_inbox_deadline_ms(&d->inbox) > 1000) {
