@@ -13537,8 +13537,8 @@ AVITO_API const char *avito_webhook_output(const avito_webhook *webhook, size_t 
 
 AVITO_API void avito_webhook_sent(avito_webhook *webhook, size_t len, uint32_t now_ms)
 {
-    if (!avitoi_webhook_is_ready(webhook)) {
-        return;
+    if (!avitoi_webhook_is_ready(webhook) || webhook->priv.out_len == 0) {
+        return; /* nothing was to be sent: what is going on began when it did */
     }
     if (len < (size_t)(webhook->priv.out_len - webhook->priv.out_at)) {
         webhook->priv.out_at = (uint8_t)(webhook->priv.out_at + len);
@@ -13586,7 +13586,7 @@ AVITO_API avito_str avito_webhook_signature(const avito_webhook *webhook)
 
 AVITO_API void avito_webhook_done(avito_webhook *webhook, uint32_t now_ms)
 {
-    if (webhook == NULL) {
+    if (webhook == NULL || (webhook->priv.flags & AVITOI_WEBHOOK_EVENT) == 0) {
         return;
     }
     webhook->priv.flags &= ~AVITOI_WEBHOOK_EVENT;

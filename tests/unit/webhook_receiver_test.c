@@ -957,6 +957,25 @@ static void test_empty_line_after_a_request(void **state)
     assert_int_equal(receive(EVENT, 800), AVITO_OK);
 }
 
+/* What is said for nothing gives nobody more time: that no byte has left, that nothing is dealt with. */
+static void test_done_and_sent_without_need(void **state)
+{
+    (void)state;
+    begin_with_times(300, 1000, 0);
+    avito_webhook_sent(&hook, 0, 500);
+    avito_webhook_done(&hook, 500);
+    assert_int_equal(avito_webhook_deadline_ms(&hook, 500), 500);
+    assert_int_equal(receive(POST LENGTH8, 600), AVITO_AGAIN);
+    avito_webhook_sent(&hook, 0, 700);
+    avito_webhook_done(&hook, 700);
+    assert_int_equal(avito_webhook_deadline_ms(&hook, 700), 200);
+    assert_int_equal(receive("\r\n" EVENT, 800), AVITO_OK);
+    avito_webhook_sent(&hook, 1000, 800);
+    avito_webhook_done(&hook, 800);
+    avito_webhook_done(&hook, 1700);
+    assert_int_equal(avito_webhook_deadline_ms(&hook, 1700), 100);
+}
+
 /* ---- the verifier ---- */
 
 static int verify(void *ctx, const void *body, size_t len, avito_str signature)
@@ -1080,6 +1099,7 @@ int main(void)
         cmocka_unit_test(test_slow_reader_of_a_refusal),
         cmocka_unit_test(test_idle_time_begins_anew),
         cmocka_unit_test(test_empty_line_after_a_request),
+        cmocka_unit_test(test_done_and_sent_without_need),
         cmocka_unit_test(test_verifier),
         cmocka_unit_test(test_event),
     };
