@@ -470,6 +470,7 @@ static void addresses_that_fail_at_once(void **state)
         let_fail(rows[i].call, rows[i].at, rows[i].error);
         assert_int_equal(dial(), AVITO_OK);
         assert_true(has_happened());
+        assert_int_equal(transport.functions->detail(transport.ctx), 0); /* of the other one */
         hang_up();
         resolved = 1;
         let_fail(rows[i].call, rows[i].at, rows[i].error);
@@ -480,6 +481,7 @@ static void addresses_that_fail_at_once(void **state)
             assert_int_equal(transport.functions->detail(transport.ctx), rows[i].error);
         }
         hang_up();
+        assert_int_equal(transport.functions->detail(transport.ctx), 0);
     }
 }
 
