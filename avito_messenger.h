@@ -20664,10 +20664,11 @@ typedef struct avito_store {
     avito_store_options o;
     struct {
         int folder, lock, inbox; /* descriptors; -1: none */
-        int error;               /* errno of what failed last */
+        int error;               /* errno of it */
+        int result;              /* what the last call failed with; else AVITO_OK */
         char problem[256];
-        char name[224];          /* of the file in work */
-        char fresh[232];         /* where it is written first */
+        char name[222];          /* of the file in work */
+        char fresh[230];         /* where it is written first */
         char text[8192];         /* what is in it */
         avito_store_send send;   /* in work */
         avito_store_send once;   /* what avito_send_once() is about */
@@ -20683,8 +20684,8 @@ AVITO_API int avito_store_open(avito_store *store, const avito_store_options *op
 /* Lets go of the inbox, too. */
 AVITO_API void avito_store_close(avito_store *store);
 
-/* What the last failure was, and where: "state/tokens: cannot be written: No space left on device";
- * "" if there was none. Good until the next call on the store. */
+/* What the last call on the store failed with, and where: "state/tokens: cannot be written: No space left on
+ * device"; "" if it did not fail. Good until the next call on the store. */
 AVITO_API const char *avito_store_problem(const avito_store *store);
 
 /* errno of it, or 0. */
@@ -20928,11 +20929,24 @@ static bool avitoi_store_is_ready(const avito_store *s)
 
 /* Notes for people what could not be done with which file. */
 static int avitoi_store_failed(avito_store *s, const char *name, const char *what)
+/* A call on the store begins: what another one failed with is not its problem. False: it is not open. */
+static bool avitoi_store_enter(avito_store *s)
+{
+    if (!avitoi_store_is_ready(s)) {
+        return false;
+    }
+    s->priv.error = 0;
+    s->priv.result = AVITO_OK;
+    s->priv.problem[0] = '\0';
+    return true;
+}
+
 {
     struct avitoi_writer w;
     s->priv.error = errno;
     memset(&w, 0, sizeof w);
     w.out = s->priv.problem;
+    s->priv.result = AVITO_ERR_FILE;
     w.cap = sizeof s->priv.problem - 1u;
     avitoi_write_text(&w, s->o.folder);
     if (name[0] != '\0') {
@@ -20955,6 +20969,7 @@ static int avitoi_store_busy(avito_store *s, const char *name, const char *what)
     (void)avitoi_store_failed(s, name, what);
     return AVITO_ERR_BUSY;
 }
+    s->priv.result = AVITO_ERR_BUSY;
 
 static int avitoi_store_open_at(int folder, const char *name, int flags)
 {
@@ -21142,7 +21157,7 @@ static int avitoi_store_is_taken(avito_store *s, int fd)
 AVITO_API int avito_store_take_inbox(avito_store *store)
 {
     int fd, rc;
-    if (!avitoi_store_is_ready(store)) {
+    if (!avitoi_store_enter(store)) {
         return AVITO_ERR_ARGUMENT;
     }
     if (store->priv.inbox >= 0) {
@@ -21333,7 +21348,7 @@ AVITO_API int avito_store_load_token(void *ctx, avito_token *token)
     avito_store *s = (avito_store *)ctx;
     char *at;
     int rc;
-    if (!avitoi_store_is_ready(s) || token == NULL) {
+    if (!avitoi_store_enter(s) || token == NULL) {
         return AVITO_ERR_ARGUMENT;
     }
     at = s->priv.text;
@@ -21358,7 +21373,7 @@ AVITO_API int avito_store_save_token(void *ctx, const avito_token *token)
     avito_store *s = (avito_store *)ctx;
     struct avitoi_writer w;
     int rc;
-    if (!avitoi_store_is_ready(s) || token == NULL) {
+    if (!avitoi_store_enter(s) || token == NULL) {
         return AVITO_ERR_ARGUMENT;
     }
     avitoi_store_begin(s, &w);
@@ -21576,7 +21591,7 @@ AVITO_API int avito_store_each_send(avito_store *store,
     int rc = AVITO_OK;
     DIR *list;
     int fd;
-    if (!avitoi_store_is_ready(store) || visit == NULL) {
+    if (!avitoi_store_enter(store) || visit == NULL) {
         return AVITO_ERR_ARGUMENT;
     }
     fd = avitoi_store_open_at(store->priv.folder, ".", O_RDONLY | O_DIRECTORY);
@@ -21635,6 +21650,7 @@ static int avitoi_store_prune(avito_store *s)
             (void)avitoi_store_failed(s, "", "as many sends as it takes are not settled");
             return AVITO_ERR_ROOM;
         }
+            s->priv.result = AVITO_ERR_ROOM;
         rc = avitoi_store_remove(s, s->priv.name);
     } while (rc == AVITO_OK);
     return rc;
@@ -21668,7 +21684,7 @@ static int avitoi_store_begin_locked(avito_store *s, const avito_store_send *sen
 AVITO_API int avito_store_begin_send(avito_store *store, const avito_store_send *send)
 {
     int rc;
-    if (!avitoi_store_is_ready(store) || send == NULL || memchr(send->key, 0, sizeof send->key) == NULL ||
+    if (!avitoi_store_enter(store) || send == NULL || memchr(send->key, 0, sizeof send->key) == NULL ||
         memchr(send->text, 0, sizeof send->text) == NULL || !avitoi_store_key(store, send->key) ||
         !avitoi_store_fits(send->chat_id, sizeof send->chat_id, true) ||
         !avitoi_store_fits(send->baseline_id, sizeof send->baseline_id, false)) {
@@ -21704,7 +21720,7 @@ AVITO_API int avito_store_end_send(avito_store *store, const char *key, avito_ou
                                    const char *message_id)
 {
     int rc;
-    if (!avitoi_store_is_ready(store) || !avitoi_store_key(store, key) ||
+    if (!avitoi_store_enter(store) || !avitoi_store_key(store, key) ||
         (message_id != NULL && !avitoi_store_fits(message_id, AVITO_STORE_ID_CAP, false))) {
         return AVITO_ERR_ARGUMENT;
     }
@@ -21718,7 +21734,7 @@ AVITO_API int avito_store_end_send(avito_store *store, const char *key, avito_ou
 
 AVITO_API int avito_store_find_send(avito_store *store, const char *key, avito_store_send *out)
 {
-    if (!avitoi_store_is_ready(store) || out == NULL || !avitoi_store_key(store, key)) {
+    if (!avitoi_store_enter(store) || out == NULL || !avitoi_store_key(store, key)) {
         return AVITO_ERR_ARGUMENT;
     }
     return avitoi_store_load(store, out);
@@ -21727,7 +21743,7 @@ AVITO_API int avito_store_find_send(avito_store *store, const char *key, avito_s
 AVITO_API int avito_store_forget_send(avito_store *store, const char *key)
 {
     int rc;
-    if (!avitoi_store_is_ready(store) || !avitoi_store_key(store, key)) {
+    if (!avitoi_store_enter(store) || !avitoi_store_key(store, key)) {
         return AVITO_ERR_ARGUMENT;
     }
     rc = avitoi_store_lock(store);
@@ -21770,10 +21786,12 @@ static int avitoi_store_ended(avito_store *s, avito_outcome outcome, const char 
     avito_store_send *send = &s->priv.once;
     send->outcome = outcome;
     send->ended = avito_posix_unix_time(NULL);
+    int rc;
     if (message_id != NULL) {
         (void)avitoi_store_copy(send->message_id, sizeof send->message_id, message_id);
     }
-    return avito_store_end_send(s, send->key, outcome, message_id);
+    rc = avito_store_end_send(s, send->key, outcome, message_id);
+    return rc == AVITO_END ? (int)AVITO_OK : rc; /* its key was freed meanwhile: no note is wanted */
 }
 
 /* Reads the chat back, once. */
@@ -21862,7 +21880,7 @@ static int avitoi_store_send_now(avito_client *client, avito_store *s, int64_t u
         rc = avito_store_begin_send(s, send);
     }
     if (rc != AVITO_OK) {
-        return rc; /* AVITO_END: another program was quicker */
+        return rc;
     }
     send->begun = avito_posix_unix_time(NULL);
     send->outcome = AVITO_CANNOT_TELL;
@@ -21906,16 +21924,14 @@ static int avitoi_store_once(avito_client *client, avito_store *store, int64_t u
         return AVITO_ERR_ARGUMENT;
     }
     send = &store->priv.once;
-    rc = avito_store_find_send(store, key, send);
-    if (rc == AVITO_END) {
+    while ((rc = avito_store_find_send(store, key, send)) == AVITO_END) {
         if (!avitoi_store_describe(send, chat_id, key, text)) {
             return AVITO_ERR_ARGUMENT;
         }
         rc = avitoi_store_send_now(client, store, user_id, image_id, arena, outcome);
         if (rc != AVITO_END) {
-            return rc;
+            return rc; /* else another program was quicker, and may have freed the key again */
         }
-        rc = avito_store_find_send(store, key, send);
     }
     if (rc != AVITO_OK) { /* nothing is ever sent under a key that is none */
         *outcome = rc == AVITO_ERR_ARGUMENT ? AVITO_NOT_SENT : AVITO_CANNOT_TELL;

@@ -78,6 +78,7 @@ static struct {
     size_t short_write;         /* 0: any length at once */
     long closes, close_at;      /* of the model's files; this one fails with fail_errno */
     long locked;                /* so often another program has the lock */
+    void (*at_unlock)(void);    /* called once, when it is free again */
     bool read_only, new_folder; /* no file can be written; mkdir() makes one */
     bool quick;                 /* a pause takes no time, but the clocks go on: */
     uint32_t later_ms;          /* so far */
@@ -470,7 +471,17 @@ int __wrap_flock(int fd, int how)
         errno = EWOULDBLOCK;
         return -1;
     }
-    return fd < DISK_FD ? __real_flock(fd, how) : 0; /* one process has the model */
+    if (fd < DISK_FD) { /* one process has the model */
+        const int rc = __real_flock(fd, how);
+        void (*const then)(void) = how == LOCK_UN ? disk.at_unlock : NULL;
+
+        if (then != NULL) {
+            disk.at_unlock = NULL;
+            then();
+        }
+        return rc;
+    }
+    return 0;
 }
 
 int __wrap_unlinkat(int folder, const char *name, int flags)

@@ -411,7 +411,10 @@ static void looks_that_fail_say_so(void **state)
                         "folder/send.a: cannot be removed: Input/output error");
     disk.fail_at = disk.calls + 2; /* it is gone, but it may come back */
     assert_int_equal(avito_store_forget_send(&store, "a"), AVITO_ERR_FILE);
+    assert_int_equal(avito_store_errno(&store), EIO);
     assert_int_equal(avito_store_forget_send(&store, "a"), AVITO_OK);
+    assert_string_equal(avito_store_problem(&store), ""); /* that of the call before is over */
+    assert_int_equal(avito_store_errno(&store), 0);
     avito_store_close(&store);
 }
 
@@ -933,6 +936,99 @@ static void a_key_is_sent_once(void **state)
     assert_string_equal(avito_store_last_send(&store)->message_id, "m1");
     assert_int_equal(send_once(&l, "k", NULL, &outcome), AVITO_ERR_ARGUMENT);
     assert_null(avito_store_last_send(&store)); /* it is about no send */
+    lane_end(&l);
+}
+
+/* Another program with the same folder, which does something while this one sends. */
+static struct {
+    const avito_transport_functions *below;
+    avito_transport_functions functions;
+    const char *when; /* a request begins so */
+    void (*does)(void);
+} meddler;
+
+static void forget_elsewhere(void)
+{
+    static avito_store other;
+
+    assert_int_equal(avito_store_open(&other, &store.o), AVITO_OK);
+    assert_int_equal(avito_store_forget_send(&other, "k"), AVITO_OK);
+    avito_store_close(&other);
+}
+
+static void begin_elsewhere(void)
+{
+    static avito_store other;
+    const avito_store_send send = send_of("k");
+
+    assert_int_equal(avito_store_open(&other, &store.o), AVITO_OK);
+    assert_int_equal(avito_store_begin_send(&other, &send), AVITO_OK);
+    avito_store_close(&other);
+    disk.at_unlock = forget_elsewhere; /* when we have found that */
+}
+
+static long meddling_send(void *ctx, const void *data, size_t len, int more)
+{
+    char text[600] = "";
+
+    memcpy(text, data, len < sizeof text - 1 ? len : sizeof text - 1);
+    if (meddler.when != NULL && strncmp(text, meddler.when, strlen(meddler.when)) == 0) {
+        meddler.when = NULL;
+        meddler.does();
+    }
+    return meddler.below->send(ctx, data, len, more);
+}
+
+static void let_meddle(struct lane *l, const char *when, void (*does)(void))
+{
+    meddler.below = l->client.o.transport.functions;
+    meddler.functions = *meddler.below;
+    meddler.functions.send = meddling_send;
+    meddler.when = when;
+    meddler.does = does;
+    l->client.o.transport.functions = &meddler.functions;
+}
+
+/* It was sent, though there is no note of it any more: that is no failure, and nothing that another one did. */
+static void a_key_that_another_program_forgets(void **state)
+{
+    static const char *const answers[] = {LIST(""), ROW("m1", "2", "hi")};
+    static const char *const found[] = {LIST(ROW("m2", "2", "hi") "," ROW("old", "1", "before"))};
+    static avito_store_send send;
+    avito_outcome outcome = AVITO_CANNOT_TELL;
+    struct lane l;
+
+    (void)state;
+    assert_int_equal(open_store(folder, "id"), AVITO_OK);
+    lane_of_answers(&l, answers, 2);
+    let_meddle(&l, "POST ", forget_elsewhere);
+    assert_int_equal(send_once(&l, "k", "hi", &outcome), AVITO_OK);
+    assert_int_equal(outcome, AVITO_SENT);
+    assert_string_equal(avito_store_last_send(&store)->message_id, "m1");
+    assert_int_equal(avito_store_find_send(&store, "k", &send), AVITO_END);
+    lane_end(&l);
+    lose_a_send(OLD);
+    lane_of_answers(&l, found, 1);
+    let_meddle(&l, "GET ", forget_elsewhere);
+    assert_int_equal(send_once(&l, "k", "hi", &outcome), AVITO_OK); /* as it shows, before */
+    assert_int_equal(outcome, AVITO_SENT);
+    assert_string_equal(avito_store_last_send(&store)->message_id, "m2");
+    lane_end(&l);
+}
+
+/* Another program was quicker, but could not send: the key is free again, and used as a new one. */
+static void a_key_that_is_free_again(void **state)
+{
+    static const char *const answers[] = {LIST(""), LIST(""), ROW("m1", "2", "hi")};
+    avito_outcome outcome = AVITO_CANNOT_TELL;
+    struct lane l;
+
+    (void)state;
+    assert_int_equal(open_store(folder, "id"), AVITO_OK);
+    lane_of_answers(&l, answers, 3);
+    let_meddle(&l, "GET ", begin_elsewhere);
+    assert_int_equal(send_once(&l, "k", "hi", &outcome), AVITO_OK);
+    assert_int_equal(outcome, AVITO_SENT);
     lane_end(&l);
 }
 
@@ -1541,6 +1637,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_send_with_long_lines, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(keys_and_names, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_key_is_sent_once, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_key_that_another_program_forgets, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(a_key_that_is_free_again, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(what_was_not_sent_may_be_tried_again, make_folder,
                                         remove_folder),
         cmocka_unit_test_setup_teardown(a_send_in_doubt_is_looked_up, make_folder, remove_folder),
