@@ -16567,6 +16567,7 @@ static void avitoi_confirm_look(avito_client *c)
     c->priv.same_second = false;
     c->priv.covered = true;
     c->priv.reached = false;
+    c->priv.left = false;
     c->priv.rows_before = 0;
     c->priv.json.rows = 0; /* of the look before: this one may be retried */
 }
@@ -16577,7 +16578,6 @@ static avitoi_call_result avitoi_confirm_again(avito_client *c)
 {
     avitoi_confirm_look(c);
     c->priv.args.as.confirm.query.baseline_created--;
-    c->priv.left = false;
     return avitoi_call_repeat(c, 0);
 }
 
@@ -16681,6 +16681,7 @@ static avitoi_call_result avitoi_confirm_row(avito_client *c, int rc)
         return AVITO_OK;
     }
     c->priv.cut_at = 0;
+    c->priv.left = over;
     return over ? avitoi_call_move(c, AVITOI_CALL_EV_DRAIN) : avitoi_list_go_on(c);
 }
 
@@ -16691,7 +16692,6 @@ AVITOI_APART static void avitoi_confirm_read_back(avito_client *c, avito_outcome
     c->priv.judge = avitoi_confirm_row;
     avitoi_confirm_look(c);
     avito_enable_pages(&c->o); /* what was sent may be on a later page */
-    c->priv.left = over;
     (void)avitoi_list_page(c, 100, 0, true, AVITO_MESSAGE_CONTENTS, 0);
 }
 
@@ -20831,14 +20831,16 @@ typedef struct avito_posix {
     struct { /* private */
         avito_account_options hooks;    /* as they were given */
         avito_tcp_address addresses[AVITO_TCP_ADDRESSES];
-        uint32_t looked_up_ms;
+        uint32_t looked_up_ms;          /* when they were asked for */
+        uint32_t asked_ms;              /* when the look-up began */
         int look_up;                    /* where its answer comes; -1: none is going on */
         int noted;                      /* the result that `note` is about */
         uint8_t count;                  /* of addresses */
         bool open;
+        bool asked;                     /* this connect has begun a look-up */
         bool fresh, may_fail;           /* .fresh_token, until there is one; .folder_may_fail */
         char client_id[256], client_secret[256], host[256];
-        char note[512];
+        char note[507];
         char ahead[1024], window[4096];
         char tokens[AVITO_TOKENS_SIZE(AVITO_POSIX_TOKEN_MAX)];
         unsigned char records[AVITO_TLS_BUFFER_FULL(16384)];
@@ -20927,8 +20929,6 @@ static bool avitoi_store_is_ready(const avito_store *s)
     return s != NULL && s->o.folder != NULL;
 }
 
-/* Notes for people what could not be done with which file. */
-static int avitoi_store_failed(avito_store *s, const char *name, const char *what)
 /* A call on the store begins: what another one failed with is not its problem. False: it is not open. */
 static bool avitoi_store_enter(avito_store *s)
 {
@@ -20941,12 +20941,14 @@ static bool avitoi_store_enter(avito_store *s)
     return true;
 }
 
+/* Notes for people what could not be done with which file. */
+static int avitoi_store_failed(avito_store *s, const char *name, const char *what)
 {
     struct avitoi_writer w;
     s->priv.error = errno;
+    s->priv.result = AVITO_ERR_FILE;
     memset(&w, 0, sizeof w);
     w.out = s->priv.problem;
-    s->priv.result = AVITO_ERR_FILE;
     w.cap = sizeof s->priv.problem - 1u;
     avitoi_write_text(&w, s->o.folder);
     if (name[0] != '\0') {
@@ -20967,9 +20969,9 @@ static int avitoi_store_busy(avito_store *s, const char *name, const char *what)
 {
     errno = 0;
     (void)avitoi_store_failed(s, name, what);
+    s->priv.result = AVITO_ERR_BUSY;
     return AVITO_ERR_BUSY;
 }
-    s->priv.result = AVITO_ERR_BUSY;
 
 static int avitoi_store_open_at(int folder, const char *name, int flags)
 {
@@ -21648,9 +21650,9 @@ static int avitoi_store_prune(avito_store *s)
         if (!avitoi_store_key(s, count.key)) {
             errno = 0;
             (void)avitoi_store_failed(s, "", "as many sends as it takes are not settled");
+            s->priv.result = AVITO_ERR_ROOM;
             return AVITO_ERR_ROOM;
         }
-            s->priv.result = AVITO_ERR_ROOM;
         rc = avitoi_store_remove(s, s->priv.name);
     } while (rc == AVITO_OK);
     return rc;
@@ -21784,9 +21786,9 @@ static int avitoi_store_claim_one(void *ctx, const avito_store_send *other)
 static int avitoi_store_ended(avito_store *s, avito_outcome outcome, const char *message_id)
 {
     avito_store_send *send = &s->priv.once;
+    int rc;
     send->outcome = outcome;
     send->ended = avito_posix_unix_time(NULL);
-    int rc;
     if (message_id != NULL) {
         (void)avitoi_store_copy(send->message_id, sizeof send->message_id, message_id);
     }
@@ -22101,10 +22103,20 @@ static int avitoi_posix_failed(avito_posix *p, int result, const char *name, con
     return result;
 }
 
+/* Is it what the last call on the store failed with? A lane at work is BUSY by itself; other hooks fail. */
+static bool avitoi_posix_is_of_store(const avito_posix *p, int result)
+{
+    const int failed = p->store.priv.result;
+    const avito_error *error = &p->client.error;
+    if (failed == AVITO_OK || (result == AVITO_ERR_BUSY && p->client.priv.call != NULL)) {
+        return false;
+    }
+    return result == failed || (result == AVITO_ERR_HOOK &&
+                                (error->code != AVITO_ERR_HOOK || error->detail == failed));
+}
+
 AVITO_API const char *avito_posix_strerror(avito_posix *avito, int result)
 {
-    const bool of_store =
-        result == AVITO_ERR_FILE || result == AVITO_ERR_HOOK || result == AVITO_ERR_BUSY;
     const char *of_server, *of_folder;
     const avito_error *error;
     struct avitoi_writer w;
@@ -22113,7 +22125,7 @@ AVITO_API const char *avito_posix_strerror(avito_posix *avito, int result)
     }
     error = &avito->client.error;
     of_server = result < 0 && error->code == result ? error->text : "";
-    of_folder = of_store ? avito_store_problem(&avito->store) : "";
+    of_folder = avitoi_posix_is_of_store(avito, result) ? avito_store_problem(&avito->store) : "";
     if (avito->priv.noted == result && result < 0) {
         return avito->priv.note;
     }
@@ -22282,6 +22294,7 @@ static void avitoi_posix_ask(avito_posix *p)
         write(pair[0], p->account.o.host, len) == (ssize_t)len &&
         avitoi_posix_start_thread(pair[1])) {
         p->priv.look_up = pair[0];
+        p->priv.asked_ms = avito_posix_clock_ms(NULL);
         return;
     }
     (void)close(pair[0]);
@@ -22305,23 +22318,36 @@ static int avitoi_posix_answer(avito_posix *p)
     if (n == (ssize_t)sizeof found && found.count > 0) {
         memcpy(p->priv.addresses, found.items, sizeof found.items);
         p->priv.count = (uint8_t)found.count;
-        p->priv.looked_up_ms = avito_posix_clock_ms(NULL);
+        p->priv.looked_up_ms = p->priv.asked_ms;
         p->tcp.priv.unreached = false;
     }
     return AVITO_OK;
 }
 
+/* Is there an address, less than a minute old, and not one that the last connect tried in vain? */
+static bool avitoi_posix_knows(const avito_posix *p)
+{
+    return p->priv.count > 0 && !p->tcp.priv.unreached &&
+           avito_posix_clock_ms(NULL) - p->priv.looked_up_ms < AVITOI_POSIX_FRESH_MS;
+}
+
+/* The look-up of a name for a connect. One that was begun before, when the struct was opened or for a connect
+ * that was given up, counts if it gives addresses in time: that it failed then says nothing of now. */
 static int avitoi_posix_resolve(void *ctx, const char *host, avito_tcp_address *out, size_t cap,
                                 size_t *count)
 {
     avito_posix *p = (avito_posix *)ctx;
-    const bool fresh = avito_posix_clock_ms(NULL) - p->priv.looked_up_ms < AVITOI_POSIX_FRESH_MS;
     (void)host; /* that of the account */
-    if (p->priv.look_up < 0 && (p->priv.count == 0 || p->tcp.priv.unreached || !fresh)) {
-        avitoi_posix_ask(p);
-    }
+    p->priv.asked = p->priv.asked && p->tcp.priv.state == AVITOI_TCP_RESOLVING;
     if (avitoi_posix_answer(p) == AVITO_AGAIN) {
         return AVITO_AGAIN;
+    }
+    if (!p->priv.asked && !avitoi_posix_knows(p)) {
+        p->priv.asked = true;
+        avitoi_posix_ask(p);
+        if (avitoi_posix_answer(p) == AVITO_AGAIN) {
+            return AVITO_AGAIN;
+        }
     }
     *count = p->priv.count < cap ? p->priv.count : cap;
     memcpy(out, p->priv.addresses, *count * sizeof *out);

@@ -1129,8 +1129,31 @@ static void words(void **state)
         static const int of_folder[] = {AVITO_ERR_FILE, AVITO_ERR_HOOK, AVITO_ERR_BUSY};
 
         (void)strcpy(avito.store.priv.problem, "a folder's problem");
+        avito.store.priv.result = i == 0 ? AVITO_ERR_FILE : AVITO_ERR_BUSY;
         assert_non_null(strstr(avito_posix_strerror(&avito, of_folder[i]), ": a folder's problem"));
         assert_null(strstr(avito_posix_strerror(&avito, AVITO_ERR_HTTP), "folder's"));
+    }
+    /* The lane has a call in progress: that is why it is busy. */
+    assert_int_equal(avito_list_chats(&avito.client, 1, NULL, &avito.arena), AVITO_AGAIN);
+    assert_int_equal(avito_get_token(&avito.client, NULL), AVITO_ERR_BUSY);
+    (void)strcpy(avito.store.priv.problem, "a folder's problem");
+    avito.store.priv.result = AVITO_ERR_BUSY;
+    assert_null(strstr(avito_posix_strerror(&avito, AVITO_ERR_BUSY), "folder's"));
+    avito_cancel(&avito.client);
+    assert_non_null(strstr(avito_posix_strerror(&avito, AVITO_ERR_BUSY), "folder's"));
+    assert_null(
+        strstr(avito_posix_strerror(&avito, AVITO_ERR_FILE), "folder's")); /* another file */
+    avito.client.error.code = AVITO_ERR_HOOK; /* one of the program's hooks */
+    avito.client.error.detail = -7;
+    assert_null(strstr(avito_posix_strerror(&avito, AVITO_ERR_HOOK), "folder's"));
+    avito.client.error.detail = AVITO_ERR_BUSY;
+    assert_non_null(strstr(avito_posix_strerror(&avito, AVITO_ERR_HOOK), "folder's"));
+    {
+        static avito_store_send send; /* a call on the store that is good */
+
+        assert_int_equal(avito_store_find_send(&avito.store, "none", &send), AVITO_END);
+        assert_null(strstr(avito_posix_strerror(&avito, AVITO_ERR_HOOK), "folder's"));
+        assert_string_equal(avito_store_problem(&avito.store), "");
     }
     avito_posix_close(&avito);
     avito_posix_close(&avito);
@@ -1168,17 +1191,21 @@ static void an_old_token_does_not_come_back(void **state)
 
 /* ---- names, looked up on a thread ---- */
 
+/* As a connect asks. */
 static int resolve_by_thread_of(avito_posix *p, size_t *count)
 {
     avito_tcp_address out[AVITO_TCP_ADDRESSES];
+    const uint8_t idle = p->tcp.priv.state;
     int rc = AVITO_AGAIN;
 
     for (int turns = 0; rc == AVITO_AGAIN && turns < 2000; turns++) {
         rc = p->tcp.o.resolve(p->tcp.o.ctx, "api.example.test", out, AVITO_TCP_ADDRESSES, count);
         if (rc == AVITO_AGAIN) {
+            p->tcp.priv.state = (uint8_t)(idle + 3); /* RESOLVING */
             (void)usleep(1000);
         }
     }
+    p->tcp.priv.state = idle;
     return rc;
 }
 
@@ -1243,8 +1270,9 @@ static void a_thread_looks_names_up(void **state)
         for (int turns = 0; !has_happened() && turns < 2000; turns++) {
             (void)usleep(1000);
         }
-        assert_int_equal(resolve_by_thread(&count), AVITO_ERR_RESOLVE); /* it never got the name */
-        assert_int_equal(count, 0);
+        assert_int_equal(resolve_by_thread(&count), AVITO_OK); /* it never got the name: again */
+        assert_int_equal(count, 1);
+        avito.priv.looked_up_ms -= 60001;
         add_name(1, AF_INET, sizeof in4);
         assert_int_equal(resolve_by_thread(&count), AVITO_OK);
         assert_int_equal(count, 2);
@@ -1273,6 +1301,54 @@ static void a_thread_looks_names_up(void **state)
     }
     names_error = 0;
     let_work();
+}
+
+/* Until what was asked for when the struct was opened has come. */
+static void wait_for_the_thread(void)
+{
+    struct pollfd one = {avito.priv.look_up, POLLIN, 0};
+
+    assert_true(avito.priv.look_up >= 0);
+    assert_int_equal(__real_poll(&one, 1, 10000), 1);
+}
+
+/* What was looked up long before a connect is no answer to it: not that it failed, and not an old address. */
+static void a_look_up_of_long_ago(void **state)
+{
+    avito_posix_options o = options_here();
+    size_t count = 0;
+    int asked;
+
+    (void)state;
+    let_work();
+    names_error = EAI_AGAIN; /* the network is not there yet */
+    add_name(0, AF_INET, sizeof in4);
+    assert_int_equal(avito_posix_open(&avito, &o), AVITO_OK);
+    wait_for_the_thread();
+    names_error = 0;
+    assert_int_equal(resolve_by_thread(&count), AVITO_OK);
+    assert_int_equal(count, 1);
+    names_error = EAI_AGAIN; /* it is gone: this connect's own look-up says so, once */
+    avito.priv.count = 0;
+    assert_int_equal(resolve_by_thread(&count), AVITO_ERR_RESOLVE);
+    assert_int_equal(avito.priv.look_up, -1);
+    avito_posix_close(&avito);
+    names_error = 0;
+    assert_int_equal(avito_posix_open(&avito, &o), AVITO_OK);
+    wait_for_the_thread();
+    avito.priv.asked_ms -= 60001;
+    add_name(1, AF_INET, sizeof in4);
+    assert_int_equal(resolve_by_thread(&count), AVITO_OK);
+    assert_int_equal(count, 2); /* those of now */
+    avito_posix_close(&avito);
+    assert_int_equal(avito_posix_open(&avito, &o), AVITO_OK);
+    wait_for_the_thread();
+    asked = avito.priv.look_up;
+    assert_int_equal(resolve_by_thread(&count), AVITO_OK); /* in time: one look-up was enough */
+    assert_int_equal(avito.priv.look_up, -1);
+    assert_true(asked >= 0 && avito.priv.looked_up_ms == avito.priv.asked_ms);
+    avito_posix_close(&avito);
+    add_name(0, AF_INET, sizeof in4);
 }
 
 static void hooks_of_the_application(void **state)
@@ -1372,6 +1448,7 @@ int main(void)
         cmocka_unit_test(words),
         cmocka_unit_test(an_old_token_does_not_come_back),
         cmocka_unit_test(a_thread_looks_names_up),
+        cmocka_unit_test(a_look_up_of_long_ago),
         cmocka_unit_test(hooks_of_the_application),
     };
 
