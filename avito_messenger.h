@@ -22607,7 +22607,9 @@ AVITO_API avito_inbox_options avito_posix_inbox_options(avito_posix *avito, int6
     if (avito == NULL || !avito->priv.open) {
         return o; /* avito_inbox_init() refuses them */
     }
-    avito->priv.inbox_arena = avito_arena_of(avito->priv.inbox_room, sizeof avito->priv.inbox_room);
+    if (avito->priv.inbox_arena.base == NULL) { /* else an inbox may be filling it */
+        avito->priv.inbox_arena = avito_arena_of(avito->priv.inbox_room, sizeof avito->priv.inbox_room);
+    }
     o.user_id = user_id;
     o.state = avito->priv.inbox_state;
     o.state_cap = sizeof avito->priv.inbox_state;

@@ -1102,6 +1102,13 @@ static void options_that_are_wrong(void **state)
     avito_posix_close(&avito);
 }
 
+static int resolve_later(void *ctx, const char *host, avito_tcp_address *out, size_t cap,
+                         size_t *count)
+{
+    (void)ctx, (void)host, (void)out, (void)cap, (void)count;
+    return AVITO_AGAIN;
+}
+
 /* A result in words: the library's, those of the folder, those of the server. */
 static void words(void **state)
 {
@@ -1114,6 +1121,7 @@ static void words(void **state)
     assert_int_equal(avito_posix_perror(NULL, AVITO_OK), 0);
     assert_int_equal(avito_posix_perror(NULL, AVITO_END), 0);
     o.folder = "build/faults";
+    o.tcp.resolve = resolve_later;
     assert_int_equal(avito_posix_open(&avito, &o), AVITO_OK);
     text = avito_posix_strerror(&avito, AVITO_ERR_TIMEOUT_IDLE);
     assert_non_null(strstr(text, avito_error_text(AVITO_ERR_TIMEOUT_IDLE)));
@@ -1187,6 +1195,28 @@ static void an_old_token_does_not_come_back(void **state)
     assert_int_equal(avito.account.o.load_token(avito.account.o.ctx, &token), AVITO_OK);
     assert_true(avito_str_equal(token.access_token, "new"));
     avito_posix_close(&avito);
+}
+
+/* Who asks for an inbox' options once more does not take its memory away. */
+static void options_while_an_inbox_reads(void **state)
+{
+    avito_posix_options o = options_here();
+    avito_inbox_options first;
+    static avito_inbox inbox;
+    avito_message m;
+
+    (void)state;
+    o.tcp.resolve = resolve_later;
+    assert_int_equal(avito_posix_open(&avito, &o), AVITO_OK);
+    first = avito_posix_inbox_options(&avito, 7);
+    first.start = AVITO_START_SINCE;
+    assert_int_equal(avito_inbox_init(&inbox, &avito.client, &first), AVITO_OK);
+    assert_int_equal(avito_inbox_next(&inbox, &m), AVITO_AGAIN);
+    assert_true(first.arena->busy);
+    assert_ptr_equal(avito_posix_inbox_options(&avito, 7).arena, first.arena);
+    assert_true(first.arena->busy);
+    avito_posix_close(&avito);
+    assert_false(first.arena->busy);
 }
 
 /* ---- names, looked up on a thread ---- */
@@ -1447,6 +1477,7 @@ int main(void)
         cmocka_unit_test(options_that_are_wrong),
         cmocka_unit_test(words),
         cmocka_unit_test(an_old_token_does_not_come_back),
+        cmocka_unit_test(options_while_an_inbox_reads),
         cmocka_unit_test(a_thread_looks_names_up),
         cmocka_unit_test(a_look_up_of_long_ago),
         cmocka_unit_test(hooks_of_the_application),
