@@ -216,7 +216,7 @@ class Clock:
         self.folder = tempfile.TemporaryDirectory()
         self.path = f"{self.folder.name}/clock"
         self.set(spec)
-        self.environment = {"LD_PRELOAD": self.library[0], "FAKETIME_TIMESTAMP_FILE": self.path, "FAKETIME_NO_CACHE": "1"}
+        self.environment = {"LD_PRELOAD": self.library[0], "FAKETIME_TIMESTAMP_FILE": self.path, "FAKETIME_NO_CACHE": "1", "NO_FAKE_STAT": "1"}  # or no file is as old as it was
 
     def set(self, spec):
         with open(self.path + ".new", "w", encoding="ascii") as file:
