@@ -32,7 +32,7 @@ $(call fuzz_of,stored): tests/support/anyone.c
 $(call fuzz_of,webhook_request): FUZZ_LIBS := -lhttp_parser
 $(call fuzz_of,stored pem tls_server): FUZZ_LIBS := -lbearssl
 build/fuzz/control: FUZZ_LIBS = $(SIMULATOR_LIBS) # and its sources: tools/simulator.mk
-build/fuzz/program: tools/avito/language.c tools/avito/russian.c tests/compile/impl.c
+build/fuzz/program: $(addprefix tools/avito/,language.c russian.c ledger.c jsonl.c) tests/compile/impl.c
 build/fuzz/program: FUZZ_FLAGS += -Itools/avito -UAVITO_STATIC
 build/fuzz/program: FUZZ_LIBS := -linih
 

@@ -172,7 +172,7 @@ export class Browser {
 
   async window(context, url) {
     const page = await context.newPage();
-    page.setDefaultTimeout(8000);
+    page.setDefaultTimeout(30000);
     page.on("request", (request) => {
       const { protocol, hostname } = new URL(request.url());
       if (!["blob:", "data:"].includes(protocol) && hostname !== "localhost") this.outside.push(request.url());
