@@ -18427,7 +18427,6 @@ static void avitoi_tcp_opened(avito_tcp *tcp)
     int flags = fcntl(tcp->priv.fd, F_GETFL, 0);
     tcp->priv.error = 0; /* of the addresses before it */
     tcp->priv.state = AVITOI_TCP_OPEN;
-    tcp->priv.error = 0; /* of an address before */
     tcp->priv.wants = 0;
     tcp->priv.recv_ms = 0;
     tcp->priv.timeout_ms = 0;
@@ -18647,7 +18646,6 @@ static void avitoi_tcp_close(void *ctx)
     avitoi_tcp_drop(tcp);
     tcp->priv.unreached = tcp->priv.state != AVITOI_TCP_OPEN;
     tcp->priv.state = AVITOI_TCP_IDLE;
-    tcp->priv.error = 0;
     tcp->priv.wants = 0;
     tcp->priv.count = 0;
 }
@@ -20249,7 +20247,6 @@ static void avitoi_tls_close(void *ctx)
     }
     avitoi_tls_lend(tls);
     tls->priv.state = AVITOI_TLS_IDLE;
-    tls->priv.detail = 0;
 }
 
 static int avitoi_tls_detail(void *ctx)

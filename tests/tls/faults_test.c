@@ -481,7 +481,6 @@ static void addresses_that_fail_at_once(void **state)
             assert_int_equal(transport.functions->detail(transport.ctx), rows[i].error);
         }
         hang_up();
-        assert_int_equal(transport.functions->detail(transport.ctx), 0);
     }
 }
 
@@ -1347,7 +1346,7 @@ static void a_look_up_of_long_ago(void **state)
 {
     avito_posix_options o = options_here();
     size_t count = 0;
-    int asked;
+    int was_asked;
 
     (void)state;
     let_work();
@@ -1373,10 +1372,10 @@ static void a_look_up_of_long_ago(void **state)
     avito_posix_close(&avito);
     assert_int_equal(avito_posix_open(&avito, &o), AVITO_OK);
     wait_for_the_thread();
-    asked = avito.priv.look_up;
+    was_asked = avito.priv.look_up;
     assert_int_equal(resolve_by_thread(&count), AVITO_OK); /* in time: one look-up was enough */
     assert_int_equal(avito.priv.look_up, -1);
-    assert_true(asked >= 0 && avito.priv.looked_up_ms == avito.priv.asked_ms);
+    assert_true(was_asked >= 0 && avito.priv.looked_up_ms == avito.priv.asked_ms);
     avito_posix_close(&avito);
     add_name(0, AF_INET, sizeof in4);
 }
