@@ -35,6 +35,16 @@ flags="-std=c99 -D_GNU_SOURCE $size -ffunction-sections -fdata-sections -fno-asy
     -DAVITO_WITH_SHORTCUTS=0 -DAVITO_WITH_POSIX=1 -DAVITO_WITH_BEARSSL=1 -I. -Itools/avito -isystem $dir/include
     -I$dir/source/bearssl/inc -I$dir/source/libinih"
 
+# The data need not begin on a page of their own in the file (2.4 KB less, of 450), nor a table on a line of
+# the cache (1.9 KB).
+close=
+case $cc in
+musl-gcc)
+    close="-Wl,-z,norelro -Wl,-z,common-page-size=64"
+    flags="$flags -malign-data=abi"
+    ;;
+esac
+
 # compile NAME FILE FLAGS...: compiles only if the object is older than its source and the headers.
 compile() {
     object=$dir/objects/$1.o
@@ -55,11 +65,6 @@ done
 for file in tools/avito/*.c; do
     compile "avito_$(basename "$file" .c)" "$file" -Wall -Wextra
 done
-# The data need not begin on a page of their own in the file: 2.4 KB less, of 450.
-close=
-case $cc in
-musl-gcc) close="-Wl,-z,norelro -Wl,-z,common-page-size=64" ;;
-esac
 # shellcheck disable=SC2086
 $cc $size $close -static -no-pie -Wl,--gc-sections -Wl,-z,noseparate-code -Wl,--defsym=fopen64=fopen \
     "$dir"/objects/*.o $inih -o "$out" 2>"$dir/link.txt" ||
