@@ -154,12 +154,12 @@ export class Browser {
   }
 
   // Whether it comes true within a second; on a machine that is busy, within as much more as that is slower:
-  // before and after count, since other programs come and go. `this.took` tells how long it was, in ms.
+  // before, meanwhile and after count, since other programs come and go. `this.took` tells how long it was, in ms.
   async inTime(condition, seconds = 1) {
-    const begin = Date.now();
+    const begin = Date.now(), meanwhile = this.slowness();
     const good = await until(condition);
     const took = Date.now() - begin, late = good && took > seconds * 1000;
-    const slow = late ? Math.max(this.slow, await this.slowness()) : this.slow;
+    const slow = Math.max(this.slow, await meanwhile, late ? await this.slowness() : 1);
     this.took = `${took} ms, and this machine is ${slow.toFixed(1)} times as slow as one at rest`;
     return good && took <= seconds * 1000 * slow;
   }
