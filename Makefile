@@ -48,7 +48,7 @@ CLANG    := clang
 CLANGXX  := clang++
 PYTHON   := python3
 JOBS     ?= 2
-TEST_SECONDS ?= 300
+TEST_SECONDS ?= 600
 export CC CXX CLANG CLANGXX PYTHON
 
 HEADER   := avito_messenger.h
