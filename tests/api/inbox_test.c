@@ -388,6 +388,18 @@ static void b_fails_once(struct service *s, const char *request)
     }
 }
 
+/* A round gives a1, fails at chat b, and pauses. In the pause chat a, which it has passed, gets a2. */
+static void pause_a_round(struct device *d)
+{
+    assert_polls(d, 3, "");
+    write_message("a", "a1", 690);
+    write_message("b", "b1", 695);
+    service.fault = b_fails_once;
+    assert_string_equal(poll_of(d), "a1 ");
+    assert_int_equal(d->errors, 1);
+    write_message("a", "a2", 700);
+}
+
 /* A round that pauses after a failure may have passed the chat already: the next one marks it. */
 static void test_marked_after_an_offer_in_a_pause(void **state)
 {
@@ -396,13 +408,7 @@ static void test_marked_after_an_offer_in_a_pause(void **state)
     (void)state;
     d->options.mark_as_read = true;
     device_start(d);
-    assert_polls(d, 3, "");
-    write_message("a", "a1", 690);
-    write_message("b", "b1", 695);
-    service.fault = b_fails_once;
-    assert_string_equal(poll_of(d), "a1 ");
-    assert_int_equal(d->errors, 1);
-    write_message("a", "a2", 700);
+    pause_a_round(d);
     assert_int_equal(avito_inbox_offer(&d->inbox, &m), AVITO_OK);
     assert_int_equal(avito_inbox_accept(&d->inbox), AVITO_OK);
     assert_string_equal(poll_of(d), "b1 ");
@@ -438,12 +444,7 @@ static void test_offer_in_a_pause_that_is_not_accepted(void **state)
     struct device *d = device_of(20, AVITO_START_SINCE);
     const avito_message m = notification("a2", 700);
     (void)state;
-    assert_polls(d, 3, "");
-    write_message("a", "a1", 690);
-    write_message("b", "b1", 695);
-    service.fault = b_fails_once;
-    assert_string_equal(poll_of(d), "a1 ");
-    write_message("a", "a2", 700);
+    pause_a_round(d);
     assert_int_equal(avito_inbox_offer(&d->inbox, &m), AVITO_OK);
     assert_string_equal(device_round(d), "b1 a2 ");
     avito_client_close(&d->client);
@@ -768,13 +769,7 @@ static void test_bell_while_a_round_pauses(void **state)
 {
     struct device *d = device_of(20, AVITO_START_SINCE);
     (void)state;
-    assert_polls(d, 3, "");
-    write_message("a", "a1", 690);
-    write_message("b", "b1", 695);
-    service.fault = b_fails_once;
-    assert_string_equal(poll_of(d), "a1 ");
-    assert_int_equal(d->errors, 1);
-    write_message("a", "a2", 700);
+    pause_a_round(d);
     avito_inbox_doorbell(&d->inbox);
     assert_string_equal(device_round(d), "b1 a2 ");
     avito_client_close(&d->client);
