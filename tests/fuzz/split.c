@@ -25,10 +25,10 @@ static size_t units_of(const char *p, size_t len)
     return units;
 }
 
-/* The first border between two characters at or after `at`, searched from a known border. */
+/* The first border between two characters at or after `at`, searched from a known border. *units: of the
+ * last character before it; unchanged when the known border is the answer. */
 static size_t border_from(const char *text, size_t known, size_t at, size_t *units)
 {
-    *units = 0;
     while (known < at) {
         const size_t n = avitoi_text_grapheme(text + known, strlen(text + known));
 
@@ -80,7 +80,7 @@ static void check_part(const char *text, size_t at, size_t len, bool good)
 static void check_text(const char *text)
 {
     const char *rest = text;
-    size_t points, visible, at = 0, border = 0, units, len;
+    size_t points, visible, at = 0, border = 0, character = 0, units, len;
     const bool good = avitoi_text_utf8_count(text, &points, &visible);
 
     while ((len = avito_next_part(&rest)) > 0) {
@@ -89,10 +89,10 @@ static void check_text(const char *text)
         MUST(blanks_of(text + at, &units) == begin - at);
         check_part(text, begin, len, good);
         at = begin + len;
-        border = border_from(text, border, begin, &units);
-        MUST(border == begin || units > AVITO_TEXT_MAX);
-        border = border_from(text, border, at, &units);
-        MUST(border == at || units > AVITO_TEXT_MAX);
+        border = border_from(text, border, begin, &character);
+        MUST(border == begin || character > AVITO_TEXT_MAX);
+        border = border_from(text, border, at, &character);
+        MUST(border == at || character > AVITO_TEXT_MAX);
         rest += len;
     }
     for (rest = text; *rest != '\0'; rest += len) {
