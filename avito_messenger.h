@@ -1783,7 +1783,7 @@ struct avitoi_json_frame {
     const struct avitoi_schema *schema; /* of the object, or of the elements */
     union {
         char *model; /* object: its struct; NULL while it is only counted */
-        size_t mark; /* list: mem.high before it was opened */
+        size_t high_before; /* list: mem.high as it was opened */
     } at;
     uint32_t seen;   /* object: bit per field met; else: elements so far */
     uint8_t kind;
@@ -1836,7 +1836,7 @@ struct avitoi_json {
     char *dst;              /* string: where its next byte goes; NULL: it is dropped */
     size_t room, len;       /* string: bytes free at dst; decoded so far. Raw: room is where it begins */
     size_t cut_at;          /* longest text to keep; 0: any */
-    size_t low_mark;        /* list: mem.low when an element begins */
+    size_t element_low;     /* list: mem.low when an element begins */
     avito_str id;           /* list: the current element's */
     uint32_t rows;          /* list: elements given so far, and their errors */
     uint32_t is_object;     /* bit per open container */
@@ -2860,7 +2860,7 @@ static const char *avitoi_schema_key(const struct avitoi_schema *schema, unsigne
 enum { AVITOI_SCHEMA_TYPE_UNKNOWN, AVITOI_SCHEMA_TYPE_RIGHT, AVITOI_SCHEMA_TYPE_OTHER };
 
 /* What does a TYPE say, if its row has this child? */
-static uint8_t avitoi_schema_judge(const struct avitoi_schema *child, avito_str type)
+static uint8_t avitoi_schema_match_type(const struct avitoi_schema *child, avito_str type)
 {
     return avito_str_equal(type, avitoi_schema_keys(child)) ? AVITOI_SCHEMA_TYPE_RIGHT
                                                             : AVITOI_SCHEMA_TYPE_OTHER;
@@ -3576,7 +3576,7 @@ static inline avitoi_json_result avitoi_json_open(struct avitoi_json *j, unsigne
     f->field = AVITOI_JSON_NO_FIELD | AVITOI_JSON_LAST_FIELD;
     f->type = AVITOI_SCHEMA_TYPE_UNKNOWN;
     if (kind > AVITOI_SCHEMA_TYPED) {
-        f->at.mark = j->mem.high;
+        f->at.high_before = j->mem.high;
         return AVITO_AGAIN;
     }
     f->high = (j->level == 1) ? j->out != NULL && j->list == NULL : f[-1].kind > AVITOI_SCHEMA_TYPED;
@@ -3605,7 +3605,7 @@ static void avitoi_json_give_up(struct avitoi_json *j, unsigned level)
 {
     while (j->level >= level) {
         if (j->top->kind > AVITOI_SCHEMA_TYPED) {
-            j->mem.high = j->top->at.mark;
+            j->mem.high = j->top->at.high_before;
         }
         j->skip++;
         avitoi_json_close_to(j, j->level - 1u);
@@ -3620,18 +3620,18 @@ struct avitoi_json_list {
     void (*begins)(struct avitoi_json *j); /* an element */
     void (*done)(struct avitoi_json *j, const char *model); /* it is complete */
     void (*skip_element)(struct avitoi_json *j, int code); /* it breaks the model: the rest is only checked */
-    uint16_t given; /* bytes at the arena's beginning that remember the rows of the pages before */
+    uint16_t history; /* bytes at the arena's beginning that remember the rows of the pages before */
 };
 
 static void avitoi_json_element_begins(struct avitoi_json *j)
 {
     if (!j->collect) {
-        j->mem.low = j->low_mark;
+        j->mem.low = j->element_low;
         j->mem.peak = 0;
         j->measuring = false;
         (void)avitoi_json_fits(j); /* not even the answer that holds the list may fit */
     }
-    j->low_mark = j->mem.low;
+    j->element_low = j->mem.low;
     j->page_rows = (uint16_t)(j->page_rows + (j->page_rows < UINT16_MAX ? 1u : 0u));
     j->id.ptr = NULL;
     j->id.len = 0;
@@ -3642,9 +3642,9 @@ static void avitoi_json_element_begins(struct avitoi_json *j)
  * collected before it stay. */
 static void avitoi_json_forget_element(struct avitoi_json *j, const struct avitoi_json_frame *list)
 {
-    j->mem.high = list->at.mark;
+    j->mem.high = list->at.high_before;
     if (j->collect) {
-        j->mem.low = j->low_mark;
+        j->mem.low = j->element_low;
         j->mem.high += list->seen * avitoi_arena_align(list->schema->size);
     }
 }
@@ -3766,9 +3766,9 @@ AVITOI_APART_IF_SMALL static void avitoi_json_close_list(struct avitoi_json *j)
     if (!avitoi_json_at_list(j)) {
         items = (count > 0) ? avitoi_json_low(j, count * size) : NULL;
         if (items != NULL) {
-            avitoi_json_reverse(items, j->mem.high_end - f->at.mark, count, size);
+            avitoi_json_reverse(items, j->mem.high_end - f->at.high_before, count, size);
         }
-        j->mem.high = f->at.mark;
+        j->mem.high = f->at.high_before;
     }
     avitoi_json_close_to(j, j->level - 1u);
     if (f->kind != AVITOI_SCHEMA_ONE) {
@@ -3881,10 +3881,10 @@ static void avitoi_json_begin_string(struct avitoi_json *j, unsigned kind)
             j->room = limit - mem->low - 1u;
         } else {
             j->measuring = true; /* no room even for the NUL of an empty string */
-            if (avitoi_json_at_id(j) && j->low_mark + j->as.frames[1].at.mark < mem->low_cap) {
+            if (avitoi_json_at_id(j) && j->element_low + j->as.frames[1].at.high_before < mem->low_cap) {
                 /* The id of an element that does not fit goes over what was stored of it. */
-                j->dst = mem->low_base + j->low_mark;
-                j->room = mem->low_cap - j->as.frames[1].at.mark - j->low_mark - 1u;
+                j->dst = mem->low_base + j->element_low;
+                j->room = mem->low_cap - j->as.frames[1].at.high_before - j->element_low - 1u;
             }
         }
         if (j->cutting && j->cut_at < j->room) {
@@ -4057,16 +4057,16 @@ static avitoi_json_result avitoi_json_number_done(struct avitoi_json *j, size_t 
 /* ---- strings ---- */
 
 /* The TYPE is complete: what does it say? */
-static void avitoi_json_judge_type(struct avitoi_json *j, struct avitoi_json_frame *f)
+static void avitoi_json_type_done(struct avitoi_json *j, struct avitoi_json_frame *f)
 {
     avito_str type;
     type.ptr = j->word;
     type.len = j->len <= sizeof j->word ? j->len : 0;
-    f->type = avitoi_schema_judge(avitoi_schema_child(f->schema, f->field), type);
+    f->type = avitoi_schema_match_type(avitoi_schema_child(f->schema, f->field), type);
 }
 
 /* Puts a kept string into the object, the pair or the list of strings on top. */
-static void avitoi_json_kept(struct avitoi_json *j)
+static void avitoi_json_add_text(struct avitoi_json *j)
 {
     struct avitoi_json_frame *f = j->top;
     const char *text = j->mem.low_base + j->mem.low;
@@ -4086,7 +4086,7 @@ static void avitoi_json_kept(struct avitoi_json *j)
     j->mem.low += j->len + 1u;
     if (f->kind <= AVITOI_SCHEMA_MAP) {
         if (j->kind == AVITOI_SCHEMA_TYPE) {
-            avitoi_json_judge_type(j, f);
+            avitoi_json_type_done(j, f);
         }
         avitoi_json_add_ref(j, f, text, j->len);
     } else {
@@ -4105,7 +4105,7 @@ static void avitoi_json_kept(struct avitoi_json *j)
 static avitoi_json_result avitoi_json_string_done(struct avitoi_json *j)
 {
     if (avitoi_json_keeps(j)) {
-        avitoi_json_kept(j);
+        avitoi_json_add_text(j);
     }
     if (j->in_key) {
         j->in_key = false;
@@ -4511,7 +4511,7 @@ static avitoi_json_result avitoi_json_begin_container(struct avitoi_json *j, cha
     rc = avitoi_json_open(j, kind, child);
     if (kind > AVITOI_SCHEMA_TYPED && avitoi_json_at_list(j)) {
         j->list_depth = j->depth;
-        j->low_mark = j->mem.low;
+        j->element_low = j->mem.low;
     }
     return rc;
 }
@@ -4593,7 +4593,7 @@ static avitoi_json_result avitoi_json_number_ends(struct avitoi_json *j)
     if (avitoi_json_keeps(j) && len < sizeof j->word) {
         avitoi_json_begin_string(j, AVITOI_SCHEMA_STR);
         avitoi_json_put(j, j->word, len);
-        avitoi_json_kept(j);
+        avitoi_json_add_text(j);
     }
     return AVITOI_JSON_VALUE;
 }
@@ -5000,21 +5000,21 @@ static const struct avitoi_endpoint_special avitoi_endpoint_upload_special = {
 /* ---- queries ---- */
 
 /* Writes ?name= the first time and &name= from then on. */
-static void avitoi_endpoint_query_name(struct avitoi_writer *w, char *mark, const char *name)
+static void avitoi_endpoint_query_name(struct avitoi_writer *w, char *separator, const char *name)
 {
-    avitoi_write_char(w, *mark);
+    avitoi_write_char(w, *separator);
     avitoi_write_text(w, name);
     avitoi_write_char(w, '=');
-    *mark = '&';
+    *separator = '&';
 }
 
-static void avitoi_endpoint_query_page(struct avitoi_writer *w, const avito_client *c, char *mark)
+static void avitoi_endpoint_query_page(struct avitoi_writer *w, const avito_client *c, char *separator)
 {
     const int offset = c->priv.offset + c->priv.rows_before;
-    avitoi_endpoint_query_name(w, mark, "limit");
+    avitoi_endpoint_query_name(w, separator, "limit");
     avitoi_write_int(w, c->priv.limit);
     if (offset > 0) {
-        avitoi_endpoint_query_name(w, mark, "offset");
+        avitoi_endpoint_query_name(w, separator, "offset");
         avitoi_write_int(w, offset);
     }
 }
@@ -5024,24 +5024,24 @@ static void avitoi_endpoint_query_chats(struct avitoi_writer *w, const avito_cli
 {
     const struct avitoi_client_args *args = &c->priv.args;
     const unsigned chat_types = args->as.chats.chat_types;
-    char mark = '?';
+    char separator = '?';
     size_t i;
     (void)which;
     for (i = 0; i < args->as.chats.item_ids_count; i++) {
         if (i == 0 || args->as.chats.repeat_item_ids) {
-            avitoi_endpoint_query_name(w, &mark, "item_ids");
+            avitoi_endpoint_query_name(w, &separator, "item_ids");
         } else {
             avitoi_write_char(w, ',');
         }
         avitoi_write_int(w, args->as.chats.item_ids[i]);
     }
     if (args->as.chats.unread_only) {
-        avitoi_endpoint_query_name(w, &mark, "unread_only");
+        avitoi_endpoint_query_name(w, &separator, "unread_only");
         avitoi_write_text(w, "true");
     }
     if (chat_types != 0) {
         const char *between = "", *word = (const char *)&avitoi_schema_chat_types;
-        avitoi_endpoint_query_name(w, &mark, "chat_types");
+        avitoi_endpoint_query_name(w, &separator, "chat_types");
         for (i = 0; *word != '\0'; i++, word = avitoi_text_next_word(word)) {
             if ((chat_types >> i & 1u) != 0) {
                 avitoi_write_text(w, between);
@@ -5050,15 +5050,15 @@ static void avitoi_endpoint_query_chats(struct avitoi_writer *w, const avito_cli
             }
         }
     }
-    avitoi_endpoint_query_page(w, c, &mark);
+    avitoi_endpoint_query_page(w, c, &separator);
 }
 
 static void avitoi_endpoint_query_messages(struct avitoi_writer *w, const avito_client *c,
                                            char which)
 {
-    char mark = '?';
+    char separator = '?';
     (void)which;
-    avitoi_endpoint_query_page(w, c, &mark);
+    avitoi_endpoint_query_page(w, c, &separator);
 }
 
 /* The name is repeated for each id. Of the two ways in use, this is the one that both kinds of server
@@ -5066,11 +5066,11 @@ static void avitoi_endpoint_query_messages(struct avitoi_writer *w, const avito_
 static void avitoi_endpoint_query_voices(struct avitoi_writer *w, const avito_client *c, char which)
 {
     const char *const *ids = (const char *const *)c->priv.args.as.many.items;
-    char mark = '?';
+    char separator = '?';
     size_t i;
     (void)which;
     for (i = 0; i < c->priv.args.as.many.count; i++) {
-        avitoi_endpoint_query_name(w, &mark, "voice_ids");
+        avitoi_endpoint_query_name(w, &separator, "voice_ids");
         avitoi_write_percent(w, ids[i]);
     }
 }
@@ -5244,11 +5244,11 @@ static void avitoi_request_argument(struct avitoi_writer *w, const avito_client 
 static void avitoi_request_pattern(struct avitoi_writer *w, const avito_client *c,
                                    const char *pattern)
 {
-    const char *mark;
-    while ((mark = strchr(pattern, '%')) != NULL) {
-        avitoi_write(w, pattern, (size_t)(mark - pattern));
-        avitoi_request_argument(w, c, mark[1]);
-        pattern = mark + 2;
+    const char *percent;
+    while ((percent = strchr(pattern, '%')) != NULL) {
+        avitoi_write(w, pattern, (size_t)(percent - pattern));
+        avitoi_request_argument(w, c, percent[1]);
+        pattern = percent + 2;
     }
     avitoi_write_text(w, pattern);
 }
@@ -6697,7 +6697,7 @@ static void avitoi_answer_keep(avito_client *c, const char *data, size_t len)
 }
 
 /* Bytes at the window's beginning that the next ones must not cover. */
-static size_t avitoi_answer_kept(const avito_client *c)
+static size_t avitoi_answer_reserved(const avito_client *c)
 {
     return c->priv.model && c->priv.raw_len != AVITOI_ANSWER_LOST ? c->priv.raw_len : 0u;
 }
@@ -6897,7 +6897,7 @@ static avitoi_call_result avitoi_answer_is_other(avito_client *c)
 {
     struct avitoi_json *j = &c->priv.json;
     const avito_arena *arena = c->priv.arena;
-    const size_t used = arena->used + (j->list != NULL ? j->list->given : 0u);
+    const size_t used = arena->used + (j->list != NULL ? j->list->history : 0u);
     const struct avitoi_schema_reply *reply;
     size_t read;
     avitoi_error_set_key(c, j->culprit != NULL ? j->culprit : avitoi_schema_keys(c->priv.call->answer));
@@ -7268,11 +7268,11 @@ static avitoi_call_result avitoi_exchange_on_send(avito_client *c)
 typedef int avitoi_exchange_io; /* AVITO_OK, AVITO_AGAIN, an error, or this */
 #define AVITOI_EXCHANGE_ENDED 36 /* the stream ended in an orderly way */
 
-/* Receives bytes into the window, after its first `kept` bytes, which stay. */
-static avitoi_exchange_io avitoi_exchange_receive(avito_client *c, size_t kept, size_t cap)
+/* Receives bytes into the window, after its first `reserved` bytes, which stay. */
+static avitoi_exchange_io avitoi_exchange_receive(avito_client *c, size_t reserved, size_t cap)
 {
     const avito_transport *t = &c->o.transport;
-    const long n = (t->functions->recv)(t->ctx, (char *)c->o.window + kept, cap);
+    const long n = (t->functions->recv)(t->ctx, (char *)c->o.window + reserved, cap);
     if (n == 0 || n == AVITO_IO_AGAIN) {
         return AVITO_AGAIN;
     }
@@ -7282,8 +7282,8 @@ static avitoi_exchange_io avitoi_exchange_receive(avito_client *c, size_t kept, 
     if (n < 0) {
         return avitoi_error_of_transport(c, n, AVITO_ERR_RECV);
     }
-    c->priv.pos = kept;
-    c->priv.len = kept + (size_t)n;
+    c->priv.pos = reserved;
+    c->priv.len = reserved + (size_t)n;
     c->priv.filled = (size_t)n == cap || (t->functions->wants(t->ctx) & AVITO_WANT_WRITE) != 0;
     c->priv.moved_ms = c->priv.last_ms;
     avitoi_exchange_alive(c);
@@ -7310,9 +7310,9 @@ static avitoi_call_result avitoi_exchange_next_span(avito_client *c)
     size_t start = 0, used = 0;
     int rc;
     if (c->priv.pos == c->priv.len && c->priv.body.state != AVITOI_BODY_DONE) {
-        const size_t kept = avitoi_answer_kept(c);
+        const size_t reserved = avitoi_answer_reserved(c);
         rc = avitoi_exchange_receive(
-            c, kept, c->o.window_cap - (c->priv.model ? kept : AVITOI_ANSWER_SCRATCH));
+            c, reserved, c->o.window_cap - (c->priv.model ? reserved : AVITOI_ANSWER_SCRATCH));
         if (rc == AVITOI_EXCHANGE_ENDED) { /* in order: without a length, the end of the body */
             c->priv.keep = false;
             return avitoi_body_at_close(&c->priv.body);
@@ -9184,7 +9184,7 @@ static AVITOI_INLINE bool avitoi_fast_is_fine(struct avitoi_fast *r, const avito
     if (r->row->kind == AVITOI_SCHEMA_TEXT) {
         return r->j->cut_at == 0 || s->len <= r->j->cut_at;
     }
-    r->f->type = avitoi_schema_judge(r->row->child, *s);
+    r->f->type = avitoi_schema_match_type(r->row->child, *s);
     return true;
 }
 
@@ -9426,7 +9426,7 @@ static AVITOI_INLINE unsigned avitoi_fast_list(struct avitoi_fast *r)
     }
     avitoi_fast_begin(r);
     avitoi_fast_push(r, kind);
-    r->f->at.mark = (size_t)(r->j->mem.high_end - avitoi_fast_top(r));
+    r->f->at.high_before = (size_t)(r->j->mem.high_end - avitoi_fast_top(r));
     return avitoi_fast_list_begins(r, kind);
 }
 
@@ -9436,7 +9436,7 @@ static AVITOI_INLINE unsigned avitoi_fast_list_end(struct avitoi_fast *r)
 {
     const size_t size = r->schema->size;
     char *const at = avitoi_fast_aligned(r);
-    char *const mark = r->j->mem.high_end - r->f->at.mark;
+    char *const high = r->j->mem.high_end - r->f->at.high_before;
     avito_str list;
     list.ptr = (r->seen > 0) ? at : NULL;
     list.len = r->seen;
@@ -9445,9 +9445,9 @@ static AVITOI_INLINE unsigned avitoi_fast_list_end(struct avitoi_fast *r)
     }
     if (r->seen > 0) {
         r->low = at + r->seen * size;
-        avitoi_json_reverse(at, mark, r->seen, size);
+        avitoi_json_reverse(at, high, r->seen, size);
         avitoi_fast_peak(r);
-        r->lim = mark - AVITOI_FAST_ROOM;
+        r->lim = high - AVITOI_FAST_ROOM;
     }
     avitoi_fast_pop(r);
     r->model = r->f->at.model;
@@ -9687,7 +9687,7 @@ static AVITOI_INLINE unsigned avitoi_fast_after(struct avitoi_fast *r)
 static AVITOI_INLINE bool avitoi_fast_next_element(struct avitoi_fast *r)
 {
     struct avitoi_json *j = r->j;
-    r->low = j->mem.low_base + j->low_mark;
+    r->low = j->mem.low_base + j->element_low;
     if (j->list == NULL || j->level != 2 || r->f->kind != AVITOI_SCHEMA_ARR || j->collect ||
         *r->p != '{' || r->p > r->near ||
         !avitoi_fast_fits(r, r->low, avitoi_arena_align(r->schema->size))) {
@@ -9731,7 +9731,7 @@ static AVITOI_INLINE void avitoi_fast_load(struct avitoi_fast *r, struct avitoi_
     r->start = p;
     r->low = j->mem.low_base + j->mem.low;
     r->lim = j->mem.high_end - j->mem.high - AVITOI_FAST_ROOM;
-    r->floor = j->list == NULL ? 1u : (j->collect || j->list->given > 0) ? 3u : 2u;
+    r->floor = j->list == NULL ? 1u : (j->collect || j->list->history > 0) ? 3u : 2u;
 }
 
 static AVITOI_INLINE const char *avitoi_fast_save(struct avitoi_fast *r)
@@ -10904,7 +10904,7 @@ typedef struct avito_anchors {
         br_x509_decoder_context x509;
         char *memory;
         size_t cap, low, high;  /* names and keys grow up, anchors grow down */
-        size_t mark;            /* where the certificate in progress began */
+        size_t certificate_low; /* where the certificate in progress began */
         size_t bytes;           /* of it, counted also when they do not fit */
         int failure;
         bool open;              /* inside a certificate */
@@ -11193,7 +11193,7 @@ static uint32_t avitoi_text_point(const char *p, unsigned n)
 
 /* Does this code point only change the one before it? Combining marks of the scripts that are met here
  * (Unicode 15, categories Mn, Me and Mc), variation selectors, joiners, skin tones, tags. */
-static bool avitoi_text_is_mark(uint32_t point)
+static bool avitoi_text_extends(uint32_t point)
 {
     static const uint16_t ranges[][2] = {
         {0x0300, 0x036f}, {0x0483, 0x0489}, {0x0591, 0x05bd}, {0x05bf, 0x05bf}, {0x05c1, 0x05c2},
@@ -11227,7 +11227,7 @@ static bool avitoi_text_continues(uint32_t before, uint32_t point)
     if (before < ' ' || before == 0x7fu) {
         return before == '\r' && point == '\n';
     }
-    return avitoi_text_is_mark(point) ||
+    return avitoi_text_extends(point) ||
            (before == 0x200du && (point >= 0x1f000u || (point >= 0x2190u && point <= 0x3299u)));
 }
 
@@ -11678,20 +11678,20 @@ static avitoi_call_result avitoi_list_on_drain(avito_client *c)
 
 /* ---- all pages ---- */
 
-#define AVITOI_LIST_GIVEN 30u
+#define AVITOI_LIST_HISTORY 30u
 
 /* Hashes of the last elements of a list, at the beginning of the caller's arena: rows slide between pages. */
-struct avitoi_list_given {
+struct avitoi_list_history {
     uint32_t next, count;
-    uint64_t hashes[AVITOI_LIST_GIVEN];
+    uint64_t hashes[AVITOI_LIST_HISTORY];
 };
-AVITOI_ASSERT(list_given_is_aligned, sizeof(struct avitoi_list_given) % AVITOI_ARENA_ALIGN == 0);
+AVITOI_ASSERT(list_history_is_aligned, sizeof(struct avitoi_list_history) % AVITOI_ARENA_ALIGN == 0);
 
 /* Was the element in work given before, or, if it is bad, reported? It is from now on. An element that was
  * reported is still given if it comes again and is good: it is known by another hash. */
-static bool avitoi_list_given_before(struct avitoi_json *j, bool bad)
+static bool avitoi_list_repeats(struct avitoi_json *j, bool bad)
 {
-    struct avitoi_list_given *given = (struct avitoi_list_given *)(void *)j->mem.low_base;
+    struct avitoi_list_history *history = (struct avitoi_list_history *)(void *)j->mem.low_base;
     uint64_t hash, known;
     uint32_t i;
     if (j->id.ptr == NULL) {
@@ -11699,22 +11699,22 @@ static bool avitoi_list_given_before(struct avitoi_json *j, bool bad)
     }
     hash = avitoi_text_hash(j->id.ptr, j->id.len);
     known = bad ? ~hash : hash;
-    for (i = 0; i < given->count; i++) {
-        if (given->hashes[i] == hash || given->hashes[i] == known) {
+    for (i = 0; i < history->count; i++) {
+        if (history->hashes[i] == hash || history->hashes[i] == known) {
             return true;
         }
     }
-    given->hashes[given->next] = known;
-    given->next = (given->next + 1u) % AVITOI_LIST_GIVEN;
-    given->count += (given->count < AVITOI_LIST_GIVEN) ? 1u : 0u;
+    history->hashes[history->next] = known;
+    history->next = (history->next + 1u) % AVITOI_LIST_HISTORY;
+    history->count += (history->count < AVITOI_LIST_HISTORY) ? 1u : 0u;
     return false;
 }
 
 /* An element that was given before is dropped. */
 static void avitoi_list_done(struct avitoi_json *j, const char *model)
 {
-    if (avitoi_list_given_before(j, false)) {
-        j->mem.low = j->low_mark;
+    if (avitoi_list_repeats(j, false)) {
+        j->mem.low = j->element_low;
         j->mem.high -= avitoi_arena_align(j->top->schema->size);
         return;
     }
@@ -11724,7 +11724,7 @@ static void avitoi_list_done(struct avitoi_json *j, const char *model)
 /* An element that breaks the model is reported once, and not at all if it was given. */
 static void avitoi_list_skip_element(struct avitoi_json *j, int code)
 {
-    const bool known = avitoi_list_given_before(j, true);
+    const bool known = avitoi_list_repeats(j, true);
     if (known && j->skipped == 0) {
         j->culprit = NULL;
     }
@@ -11732,7 +11732,7 @@ static void avitoi_list_skip_element(struct avitoi_json *j, int code)
 }
 
 static const struct avitoi_json_list avitoi_list_remembers = {
-    avitoi_json_element_begins, avitoi_list_done, avitoi_list_skip_element, sizeof(struct avitoi_list_given)};
+    avitoi_json_element_begins, avitoi_list_done, avitoi_list_skip_element, sizeof(struct avitoi_list_history)};
 
 /* The pages of a list share what they gave; a list that is collected also goes on where the page before
  * ended. */
@@ -11744,13 +11744,13 @@ static void avitoi_list_begin_page(avito_client *c)
     const uint16_t skipped = j->skipped;
     const char *const culprit = j->culprit;
     const bool measuring = j->measuring;
-    char *given;
+    char *history;
     avitoi_answer_use_arena(c);
-    given = avitoi_json_low(j, sizeof(struct avitoi_list_given));
-    j->list = given != NULL ? &avitoi_list_remembers : &avitoi_json_streams;
+    history = avitoi_json_low(j, sizeof(struct avitoi_list_history));
+    j->list = history != NULL ? &avitoi_list_remembers : &avitoi_json_streams;
     if (c->priv.rows_before == 0) {
-        if (given != NULL) {
-            memset(given, 0, sizeof(struct avitoi_list_given));
+        if (history != NULL) {
+            memset(history, 0, sizeof(struct avitoi_list_history));
         }
     } else if (c->priv.collect) {
         j->mem = mem;
@@ -12402,12 +12402,12 @@ static uint32_t avitoi_retries_days(uint32_t year, uint32_t month, uint32_t day)
 /* The six pairs of digits of a date: day, century, year, hour, minute, second. False: it is none. */
 static bool avitoi_retries_read_pairs(const char *date, uint32_t pair[6])
 {
-    static const uint8_t mark_at[] = {3, 4, 7, 11, 16, 19, 22, 25, 26, 27, 28};
-    static const char marks[] = ",    :: gmt";
+    static const uint8_t separator_at[] = {3, 4, 7, 11, 16, 19, 22, 25, 26, 27, 28};
+    static const char separators[] = ",    :: gmt";
     static const uint8_t pair_at[] = {5, 12, 14, 17, 20, 23};
     size_t i;
-    for (i = 0; i < sizeof mark_at; i++) {
-        if ((date[mark_at[i]] | 0x20) != marks[i]) { /* no control byte, which would pass for one */
+    for (i = 0; i < sizeof separator_at; i++) {
+        if ((date[separator_at[i]] | 0x20) != separators[i]) { /* no control byte, which would pass for one */
             return false;
         }
     }
@@ -12691,7 +12691,7 @@ static bool avitoi_keep_is_member(const struct avitoi_json *j)
 static avitoi_json_result avitoi_keep_unknown(const struct avitoi_json *j)
 {
     const struct avitoi_json_frame *f;
-    bool kept;
+    bool unknown;
     if (j->skip > 0 || j->level == 0 || j->raw_depth > 0) {
         return AVITO_AGAIN;
     }
@@ -12699,11 +12699,11 @@ static avitoi_json_result avitoi_keep_unknown(const struct avitoi_json *j)
     if (f->kind != AVITOI_SCHEMA_OBJ || (f->seen & AVITOI_KEEP_SEEN) != 0) {
         return AVITO_AGAIN;
     }
-    kept = avitoi_keep_is_member(j)
+    unknown = avitoi_keep_is_member(j)
                ? j->top->schema == &avitoi_schema_content.schema && j->len <= sizeof j->word
                : avitoi_schema_fields(f->schema)[f->field].kind == AVITOI_SCHEMA_TYPED &&
                      f->type == AVITOI_SCHEMA_TYPE_OTHER;
-    return kept ? AVITOI_JSON_UNKNOWN : AVITO_AGAIN;
+    return unknown ? AVITOI_JSON_UNKNOWN : AVITO_AGAIN;
 }
 
 static void avitoi_keep_bytes(struct avitoi_json *j, const char *p, size_t n)
@@ -12899,7 +12899,7 @@ static struct avitoi_event_reader *avitoi_event_begin(const char *body, size_t l
                                                       size_t *peak)
 {
     const size_t size = avitoi_arena_align(sizeof(struct avitoi_event_reader));
-    const bool mark = len >= 3 && memcmp(body, "\xef\xbb\xbf", 3) == 0; /* of the byte order */
+    const bool bom = len >= 3 && memcmp(body, "\xef\xbb\xbf", 3) == 0;
     const size_t used = avitoi_arena_align(arena->used);
     struct avitoi_event_reader *r;
     size_t cap;
@@ -12913,8 +12913,8 @@ static struct avitoi_event_reader *avitoi_event_begin(const char *body, size_t l
     r->rest = *arena;
     r->rest.used = used;
     r->rest.cap = cap;
-    r->body = body + (mark ? 3 : 0);
-    r->len = len - (mark ? 3u : 0u);
+    r->body = body + (bom ? 3 : 0);
+    r->len = len - (bom ? 3u : 0u);
     return r;
 }
 
@@ -14129,7 +14129,7 @@ struct avitoi_inbox_records {
     void (*begin)(avito_inbox *in);
     void (*doubt)(const avito_inbox *in);
     unsigned (*count)(const avito_inbox *in); /* those that are needed */
-    unsigned (*judge)(avito_inbox *in, uint32_t chat, uint32_t hash, uint32_t time);
+    unsigned (*compare)(avito_inbox *in, uint32_t chat, uint32_t hash, uint32_t time);
     void (*look)(avito_inbox *in, bool refused); /* a look at the chat in work is over */
 };
 
@@ -14264,7 +14264,7 @@ static unsigned avitoi_inbox_record_waits(avito_inbox *in, const struct avitoi_i
 }
 
 /* Is the row as it was before the last look? A row that says nothing never is. */
-static unsigned avitoi_inbox_record_judge(avito_inbox *in, uint32_t chat, uint32_t hash, uint32_t time)
+static unsigned avitoi_inbox_record_compare(avito_inbox *in, uint32_t chat, uint32_t hash, uint32_t time)
 {
     const struct avitoi_inbox_record *r = avitoi_inbox_record_find(in, chat);
     if (r == NULL) {
@@ -14295,7 +14295,7 @@ static void avitoi_inbox_records_begin(avito_inbox *in)
 
 static const struct avitoi_inbox_records avitoi_inbox_records_part = {
     avitoi_inbox_records_begin, avitoi_inbox_records_doubt, avitoi_inbox_records_count,
-    avitoi_inbox_record_judge, avitoi_inbox_record_look};
+    avitoi_inbox_record_compare, avitoi_inbox_record_look};
 
 AVITO_API void avito_enable_inbox_records(avito_inbox_options *options)
 {
@@ -14710,7 +14710,7 @@ AVITOI_APART static bool avitoi_inbox_due(avito_inbox *in, const struct avitoi_i
                                           uint32_t hash, bool odd)
 {
     const struct avitoi_inbox_records *records = in->o.records;
-    const unsigned record = records != NULL ? records->judge(in, (uint32_t)row->key, hash, row->time)
+    const unsigned record = records != NULL ? records->compare(in, (uint32_t)row->key, hash, row->time)
                                             : (unsigned)AVITOI_INBOX_RECORD_NONE;
     if (!odd) {
         if (row->time < avitoi_inbox_horizon(in) && record <= AVITOI_INBOX_RECORD_SETTLED &&
@@ -14951,7 +14951,7 @@ static bool avitoi_inbox_keep(avito_inbox *in, const struct avitoi_inbox_row *ro
     in->priv.kept = (uint32_t)((size_t)(j->mem.low_base - in->o.arena->base) + at);
     in->priv.kept_count = (uint8_t)(in->priv.kept_count + (in->priv.kept_count < 99u ? 1u : 0u));
     j->mem.low = end;
-    j->low_mark = end;
+    j->element_low = end;
     return true;
 }
 
@@ -14986,9 +14986,9 @@ static void avitoi_inbox_read_new(avito_inbox *in, const struct avitoi_inbox_row
         return;
     }
     avitoi_inbox_drop(in, rc);
-    j->low_mark = (size_t)in->priv.low_begin * AVITOI_ARENA_ALIGN;
+    j->element_low = (size_t)in->priv.low_begin * AVITOI_ARENA_ALIGN;
     if (in->priv.limit == 1u) { /* its id is there until the error was given */
-        memmove(j->mem.low_base + j->low_mark, row->id.len > 0 ? row->id.ptr : "",
+        memmove(j->mem.low_base + j->element_low, row->id.len > 0 ? row->id.ptr : "",
                 row->id.len + 1u);
     }
 }
@@ -15062,7 +15062,7 @@ static bool avitoi_inbox_read_old(avito_inbox *in, const struct avitoi_inbox_row
     return old || (first && avitoi_inbox_skips(in, row->time, row->message));
 }
 
-static avitoi_call_result avitoi_inbox_read_judge(avito_inbox *in, const struct avitoi_inbox_row *row)
+static avitoi_call_result avitoi_inbox_read_by_time(avito_inbox *in, const struct avitoi_inbox_row *row)
 {
     const bool odd = avitoi_inbox_is_odd(in, row->time);
     if (odd) {
@@ -15080,7 +15080,7 @@ static bool avitoi_inbox_read_shared(avito_inbox *in, const struct avitoi_inbox_
 {
     const uint32_t key = avitoi_inbox_short(row->key);
     in->priv.low_begin =
-        (uint16_t)(avitoi_arena_align(in->client->priv.json.low_mark) / AVITOI_ARENA_ALIGN);
+        (uint16_t)(avitoi_arena_align(in->client->priv.json.element_low) / AVITOI_ARENA_ALIGN);
     if (in->priv.edge == 0 && in->priv.offset > 0) {
         if (key != in->priv.page_anchor) {
             in->priv.then = AVITOI_INBOX_THEN_AGAIN;
@@ -15116,7 +15116,7 @@ AVITOI_APART static avitoi_call_result avitoi_inbox_read_row(avito_inbox *in,
         in->priv.then = AVITOI_INBOX_THEN_OVER;
         return AVITOI_CALL_MOVED;
     }
-    return avitoi_inbox_read_judge(in, row);
+    return avitoi_inbox_read_by_time(in, row);
 }
 
 static avitoi_call_result avitoi_inbox_read_over(avito_inbox *in)
@@ -15964,23 +15964,23 @@ AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
  */
 
 /* The same calls where the message is wanted as the service stored it. Only avito_enable_sent() links them. */
-#define AVITOI_SEND_KEPT(name, body)                                                               \
+#define AVITOI_SEND_ENDPOINT(name, body)                                                           \
     {avitoi_endpoint_path_##name, avitoi_endpoint_type_json, body, NULL, &avitoi_schema_sent.schema, \
      avitoi_answer_id, &avitoi_endpoint_one_special,                                               \
      AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES | AVITOI_ENDPOINT_ID, AVITOI_ENDPOINT_NUMBER_##name}
-static const struct avitoi_endpoint avitoi_send_kept[] = {
-    AVITOI_SEND_KEPT(send_message, avitoi_endpoint_body_message),
-    AVITOI_SEND_KEPT(send_image_message, avitoi_endpoint_body_image)};
+static const struct avitoi_endpoint avitoi_send_endpoints[] = {
+    AVITOI_SEND_ENDPOINT(send_message, avitoi_endpoint_body_message),
+    AVITOI_SEND_ENDPOINT(send_image_message, avitoi_endpoint_body_image)};
 
 AVITO_API void avito_enable_sent(avito_client_options *options)
 {
     if (options != NULL) {
-        options->priv.sent = avitoi_send_kept;
+        options->priv.sent = avitoi_send_endpoints;
     }
 }
 
-/* Starts what was prepared with the result `rc`: the call number `kept` of those above if `out` is wanted. */
-static int avitoi_send_start(avito_client *c, int rc, size_t kept, avito_arena *arena, void *out)
+/* Starts what was prepared with the result `rc`: the call `which` of those above if `out` is wanted. */
+static int avitoi_send_start(avito_client *c, int rc, size_t which, avito_arena *arena, void *out)
 {
     if (out == NULL) {
         return avitoi_client_start(c, rc, NULL, NULL);
@@ -15989,7 +15989,7 @@ static int avitoi_send_start(avito_client *c, int rc, size_t kept, avito_arena *
         rc = arena == NULL ? AVITO_ERR_ARGUMENT : AVITO_ERR_OPTION_SENT;
     }
     if (rc == AVITO_OK) {
-        c->priv.request = c->o.priv.sent + kept;
+        c->priv.request = c->o.priv.sent + which;
     }
     return avitoi_client_start(c, rc, arena, out);
 }
@@ -17374,7 +17374,7 @@ AVITO_API const char *avito_message_class_word(avito_message_class message_class
 struct avitoi_show_line {
     char *out;
     size_t cap, len;
-    size_t kept;  /* of len: with an ellipsis after it, it fits */
+    size_t fits;  /* of len: so much leaves room for an ellipsis */
     bool blank;   /* one has to come before the next character */
     bool cut;
 };
@@ -17393,7 +17393,7 @@ static void avitoi_show_character(struct avitoi_show_line *line, const char *p, 
     memcpy(line->out + line->len, p, n);
     line->len += n;
     if (line->cap - line->len >= sizeof AVITOI_SHOW_ELLIPSIS) {
-        line->kept = line->len;
+        line->fits = line->len;
     }
 }
 
@@ -17541,8 +17541,8 @@ AVITO_API size_t avito_message_preview(const avito_message *message, avito_langu
         avitoi_show_content(&line, &message->content);
     }
     if ((line.cut || message->is_cut) && cap >= sizeof AVITOI_SHOW_ELLIPSIS) {
-        memcpy(out + line.kept, AVITOI_SHOW_ELLIPSIS, sizeof AVITOI_SHOW_ELLIPSIS - 1u);
-        line.len = line.kept + sizeof AVITOI_SHOW_ELLIPSIS - 1u;
+        memcpy(out + line.fits, AVITOI_SHOW_ELLIPSIS, sizeof AVITOI_SHOW_ELLIPSIS - 1u);
+        line.len = line.fits + sizeof AVITOI_SHOW_ELLIPSIS - 1u;
     }
     out[line.len] = '\0';
     return line.len;
@@ -20332,7 +20332,7 @@ static void avitoi_anchors_append(avito_anchors *a, const br_x509_pkey *key)
 {
     br_x509_trust_anchor item;
     memset(&item, 0, sizeof item);
-    item.dn.data = (unsigned char *)a->priv.memory + a->priv.mark;
+    item.dn.data = (unsigned char *)a->priv.memory + a->priv.certificate_low;
     item.dn.len = a->priv.bytes;
     item.flags = br_x509_decoder_isCA(&a->priv.x509) ? BR_X509_TA_CA : 0;
     item.pkey = *key;
@@ -20362,7 +20362,7 @@ static void avitoi_anchors_certificate_end(avito_anchors *a)
         avitoi_anchors_append(a, key);
         return;
     }
-    a->priv.low = a->priv.mark;
+    a->priv.low = a->priv.certificate_low;
     a->priv.full = a->priv.was_full; /* what is skipped takes no room */
     if (error == BR_ERR_X509_UNSUPPORTED || error == BR_ERR_X509_LIMIT_EXCEEDED) {
         a->skipped++;
@@ -20391,7 +20391,7 @@ static void avitoi_anchors_event(avito_anchors *a, int event)
         case BR_PEM_BEGIN_OBJ:
             a->priv.begins--;
             a->priv.open = avitoi_anchors_is_certificate(name);
-            a->priv.mark = a->priv.low;
+            a->priv.certificate_low = a->priv.low;
             a->priv.was_full = a->priv.full;
             a->priv.bytes = 0;
             br_x509_decoder_init(&a->priv.x509, avitoi_anchors_on_name, a);
