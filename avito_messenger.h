@@ -14489,12 +14489,17 @@ AVITOI_APART static void avitoi_inbox_round_lacks(avito_inbox *in, int rc)
     in->priv.flaws |= AVITOI_INBOX_LACKS;
 }
 
-/* A chat that failed twice, with nothing accepted in between, is left out of the round. One that the
- * service refuses for good is asked for again only when the overlap has passed. */
+/* Does the service refuse this chat for good? That says nothing about others. */
+static bool avitoi_inbox_chat_refused(int rc)
+{
+    return rc == AVITO_ERR_NOT_FOUND || rc == AVITO_ERR_FORBIDDEN;
+}
+
+/* A chat that failed twice, with nothing accepted in between, is left out of the round. One that is refused
+ * for good is asked for again only when the overlap has passed. */
 static void avitoi_inbox_leave_out(avito_inbox *in, int rc)
 {
-    if ((rc == AVITO_ERR_NOT_FOUND || rc == AVITO_ERR_FORBIDDEN) &&
-        in->priv.stage == AVITOI_INBOX_RUNS && in->o.records != NULL) {
+    if (avitoi_inbox_chat_refused(rc) && in->priv.stage == AVITOI_INBOX_RUNS && in->o.records != NULL) {
         in->o.records->look(in, true);
     }
     avitoi_inbox_round_lacks(in, rc);
@@ -15241,8 +15246,8 @@ AVITOI_APART static avitoi_call_result avitoi_inbox_on_mark(avito_inbox *in)
     }
     in->priv.mark =
         second || !avitoi_retries_is_passing(rc) ? AVITOI_INBOX_MARK_DONE : AVITOI_INBOX_MARK_RETRY;
-    if (rc < 0 && !avitoi_retries_is_passing(rc)) {
-        in->priv.owes_marks = 0;
+    if (rc < 0 && !avitoi_retries_is_passing(rc) && !avitoi_inbox_chat_refused(rc)) {
+        in->priv.owes_marks = 0; /* so would the marks of other chats end */
     }
     in->priv.failed = false;
     (void)avitoi_inbox_read_top(in);
@@ -15411,6 +15416,14 @@ static avitoi_call_result avitoi_inbox_round(avito_inbox *in)
     return avitoi_inbox_scan(in);
 }
 
+/* Messages come again: the next round waits longer, unless the bell rang during this one. */
+static void avitoi_inbox_slow_down(avito_inbox *in)
+{
+    if (in->priv.wait_ms != 0) {
+        in->priv.wait_ms = in->o.slow_poll_ms;
+    }
+}
+
 /* True if what was not understood in this round keeps the horizon. As long as the ring knows what was
  * given, the horizon may stay for ever. Otherwise messages come again, though not at every poll, and in
  * the end it moves on. */
@@ -15433,7 +15446,7 @@ static bool avitoi_inbox_held_up(avito_inbox *in, int error)
         return false;
     }
     if (in->priv.overrun) {
-        in->priv.wait_ms = in->o.slow_poll_ms;
+        avitoi_inbox_slow_down(in);
     }
     return true;
 }
@@ -15530,8 +15543,8 @@ static uint32_t avitoi_inbox_overran(avito_inbox *in, uint32_t horizon)
         known = 0;
     }
     horizon = known > horizon ? known : horizon;
-    if (horizon <= avitoi_inbox_horizon(in) && in->priv.wait_ms != 0) { /* all of it comes again */
-        in->priv.wait_ms = in->o.slow_poll_ms;
+    if (horizon <= avitoi_inbox_horizon(in)) { /* all of it comes again */
+        avitoi_inbox_slow_down(in);
     }
     in->priv.overrun = false;
     return horizon;
@@ -20719,7 +20732,8 @@ AVITO_API int avito_store_find_send(avito_store *store, const char *key, avito_s
 AVITO_API int avito_store_forget_send(avito_store *store, const char *key);
 
 /* Calls visit() for all sends, in no order, until it returns something other than AVITO_OK, which is the
- * result then; `send` is good during the call, which may use the store for this key. AVITO_OK, FILE. */
+ * result then; `send` is good during the call, which may use the store for this key, and begins a send with
+ * a copy of it. AVITO_OK, FILE. */
 AVITO_API int avito_store_each_send(avito_store *store,
                                     int (*visit)(void *ctx, const avito_store_send *send), void *ctx);
 
@@ -21683,7 +21697,8 @@ static int avitoi_store_begin_locked(avito_store *s, const avito_store_send *sen
 AVITO_API int avito_store_begin_send(avito_store *store, const avito_store_send *send)
 {
     int rc;
-    if (!avitoi_store_enter(store) || send == NULL || memchr(send->key, 0, sizeof send->key) == NULL ||
+    if (!avitoi_store_enter(store) || send == NULL || send == &store->priv.send ||
+        memchr(send->key, 0, sizeof send->key) == NULL ||
         memchr(send->text, 0, sizeof send->text) == NULL || !avitoi_store_key(store, send->key) ||
         !avitoi_store_fits(send->chat_id, sizeof send->chat_id, true) ||
         !avitoi_store_fits(send->baseline_id, sizeof send->baseline_id, false)) {

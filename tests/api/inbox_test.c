@@ -419,6 +419,37 @@ static void test_marked_after_an_offer_in_a_pause(void **state)
     avito_client_close(&d->client);
 }
 
+static void refuse_marks_of_a(struct service *s, const char *request)
+{
+    if (strncmp(request, "POST", 4) == 0 && strstr(request, "/chats/a/") != NULL) {
+        s->status = 404;
+    }
+}
+
+/* One chat refuses its mark for good: the others are marked all the same. */
+static void test_marked_beside_a_chat_that_refuses(void **state)
+{
+    static const char *const ids[] = {"a1", "b1"};
+    struct device *d = device_of(20, AVITO_START_SINCE);
+    (void)state;
+    d->options.mark_as_read = true;
+    device_start(d);
+    assert_polls(d, 3, "");
+    for (uint32_t i = 0; i < 2; i++) {
+        const avito_message m = notification(ids[i], 10 + i);
+        assert_int_equal(avito_inbox_offer(&d->inbox, &m), AVITO_OK);
+        assert_int_equal(avito_inbox_accept(&d->inbox), AVITO_OK);
+    }
+    write_message("a", "a1", 10); /* reading begins with what moved first */
+    write_message("b", "b1", 11);
+    service.fault = refuse_marks_of_a;
+    assert_polls(d, 45, "");
+    assert_false(service.rows[0].read);
+    assert_true(service.rows[1].read);
+    assert_int_equal(service.marks, 3); /* a's is owed for two rounds */
+    avito_client_close(&d->client);
+}
+
 /* The list shows the message one round later than the notification. */
 static void test_marked_when_the_list_is_late(void **state)
 {
@@ -3528,6 +3559,31 @@ static void test_bell_while_all_comes_again(void **state)
     avito_client_close(&d->client);
 }
 
+static void z_is_gone_and_the_bell_rings(struct service *s, const char *request)
+{
+    refuse_z(s, request);
+    if (s->rows[s->count - 1].created != 150 && s->faults > 0) {
+        write_message("b", "b9", 150);
+        avito_inbox_doorbell(&belled->inbox);
+    }
+}
+
+/* So it is when a chat holds the horizon meanwhile. */
+static void test_bell_while_all_comes_again_and_a_chat_fails(void **state)
+{
+    struct device *d = belled = device_of(2, AVITO_START_SINCE);
+    (void)state;
+    write_message("z", "z1", 50);
+    write_messages("a", "a1 a2 a3 a4 ", 99, 0);
+    service.fault = z_is_gone_and_the_bell_rings;
+    assert_within(d, 4, "a1 a2 a3 a4 ");
+    assert_string_equal(device_round(d), ""); /* a round has begun, and pauses: z is gone */
+    for (unsigned polls = 2; polls > 0 && strstr(poll_of(d), "b9 ") == NULL; polls--) {
+    }
+    assert_non_null(strstr(d->given, "b9 "));
+    avito_client_close(&d->client);
+}
+
 /* Answers stop to say what time it is: no record is believed then, and what is new comes as before. */
 static void test_dates_that_end(void **state)
 {
@@ -3605,6 +3661,7 @@ int main(void)
         cmocka_unit_test(test_marked_after_a_restart),
         cmocka_unit_test(test_marked_after_an_offer),
         cmocka_unit_test(test_marked_after_an_offer_in_a_pause),
+        cmocka_unit_test(test_marked_beside_a_chat_that_refuses),
         cmocka_unit_test(test_marked_when_the_list_is_late),
         cmocka_unit_test(test_offer_in_a_pause_that_is_not_accepted),
         cmocka_unit_test(test_marks_only_if_asked),
@@ -3714,6 +3771,7 @@ int main(void)
         cmocka_unit_test(test_chats_that_move_up_meanwhile),
         cmocka_unit_test(test_failing_for_an_hour),
         cmocka_unit_test(test_bell_while_all_comes_again),
+        cmocka_unit_test(test_bell_while_all_comes_again_and_a_chat_fails),
         cmocka_unit_test(test_dates_that_end),
         cmocka_unit_test(test_more_chats_than_records),
         cmocka_unit_test(test_start_before_the_first_date),

@@ -1507,6 +1507,32 @@ static void the_oldest_is_forgotten(void **state)
     assert_int_equal(count, 1);
 }
 
+static int begin_again(void *ctx, const avito_store_send *send)
+{
+    avito_store_send copy = *send;
+
+    (void)ctx;
+    assert_int_equal(avito_store_forget_send(&store, copy.key), AVITO_OK);
+    assert_int_equal(avito_store_begin_send(&store, send),
+                     AVITO_ERR_ARGUMENT); /* it is the store's own */
+    assert_int_equal(avito_store_begin_send(&store, &copy), AVITO_OK);
+    return 77;
+}
+
+static void a_visit_begins_a_send_with_a_copy(void **state)
+{
+    const avito_store_send send = send_of("k");
+    static avito_store_send found;
+
+    (void)state;
+    assert_int_equal(open_store(folder, "id"), AVITO_OK);
+    assert_int_equal(avito_store_begin_send(&store, &send), AVITO_OK);
+    assert_int_equal(avito_store_each_send(&store, begin_again, NULL), 77);
+    assert_int_equal(avito_store_find_send(&store, "k", &found), AVITO_OK);
+    assert_string_equal(found.text, send.text);
+    assert_string_equal(found.chat_id, send.chat_id);
+}
+
 static void as_many_as_it_takes_are_not_settled(void **state)
 {
     avito_store_send send = send_of("one more");
@@ -1658,6 +1684,8 @@ int main(void)
                                         remove_folder),
         cmocka_unit_test_setup_teardown(one_of_many_may_send, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(the_oldest_is_forgotten, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_visit_begins_a_send_with_a_copy, make_folder,
+                                        remove_folder),
         cmocka_unit_test_setup_teardown(as_many_as_it_takes_are_not_settled, make_folder,
                                         remove_folder),
         cmocka_unit_test_setup_teardown(pictures_from_files, make_folder, remove_folder),
