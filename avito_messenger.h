@@ -6933,7 +6933,7 @@ static avitoi_call_result avitoi_answer_self(avito_client *c)
  * a look; or it is larger than the arena, and yet lacks what it must have. */
 static bool avitoi_answer_is_no_model(const avito_client *c, int rc)
 {
-    return (c->error.code == AVITO_ERR_MODEL && c->priv.raw_len != AVITOI_ANSWER_LOST) ||
+    return c->error.code == AVITO_ERR_MODEL ||
            (rc == AVITO_ERR_ARENA && !avitoi_answer_came(&c->priv.json) &&
             (c->priv.call->flags & AVITOI_ENDPOINT_PARTS) == 0);
 }
@@ -15795,6 +15795,14 @@ static void avitoi_inbox_accept_handed(avito_inbox *in)
     (void)avitoi_inbox_move(in, AVITOI_INBOX_EV_KEPT);
 }
 
+/* A notification's message. Its chat is due, since its row has changed. But a round that pauses may have
+ * passed the chat, and the list may show it late. */
+static void avitoi_inbox_accept_offered(avito_inbox *in)
+{
+    in->priv.owes_marks |= in->o.mark_as_read ? 2u : 0u;
+    (void)avitoi_inbox_move(in, AVITOI_INBOX_EV_REST);
+}
+
 AVITO_API int avito_inbox_accept(avito_inbox *inbox)
 {
     int rc = avitoi_inbox_ready(inbox);
@@ -15813,10 +15821,7 @@ AVITO_API int avito_inbox_accept(avito_inbox *inbox)
     if (inbox->priv.phase == AVITOI_INBOX_HANDED) {
         avitoi_inbox_accept_handed(inbox);
     } else {
-        /* Its chat is due, since its row has changed. But a round that pauses may have passed it, and the list
-         * may show it late. */
-        inbox->priv.owes_marks |= inbox->o.mark_as_read ? 2u : 0u;
-        (void)avitoi_inbox_move(inbox, AVITOI_INBOX_EV_REST);
+        avitoi_inbox_accept_offered(inbox);
     }
     return AVITO_OK;
 }
@@ -18076,6 +18081,11 @@ enum {
 #else
 #define AVITOI_TCP_DONTWAIT 0
 #endif
+#if defined(MSG_MORE)
+#define AVITOI_TCP_MORE MSG_MORE
+#else
+#define AVITOI_TCP_MORE 0
+#endif
 #define AVITOI_TCP_RESOLVE_MS 20    /* how often the resolve hook is asked again */
 #define AVITOI_TCP_ALL_MS     15000 /* for the look-up and all addresses: what a lane grants by default */
 #define AVITOI_TCP_NEXT_MS    4000  /* a silent address blocks the next ones no longer than this */
@@ -18498,11 +18508,7 @@ static long avitoi_tcp_send(void *ctx, const void *data, size_t len, int more)
 #ifdef MSG_NOSIGNAL
     flags |= MSG_NOSIGNAL;
 #endif
-#ifdef MSG_MORE
-    flags |= more ? MSG_MORE : 0;
-#else
-    (void)more;
-#endif
+    flags |= more ? AVITOI_TCP_MORE : 0;
     if (tcp->priv.state != AVITOI_TCP_OPEN) {
         return AVITO_ERR_SEND;
     }
@@ -19988,6 +19994,9 @@ static int avitoi_tls_prepare(avito_tls *tls, const avito_server *to)
     tls->priv.flight_len = 0;
     tls->priv.shift = 0;
     rc = avitoi_tls_take_back(tls);
+    if (rc == AVITO_OK) {
+        rc = avitoi_tls_set_buffers(tls);
+    }
     if (rc != AVITO_OK) {
         return avitoi_tls_fail(tls, rc, 0);
     }
@@ -19999,15 +20008,11 @@ static int avitoi_tls_prepare(avito_tls *tls, const avito_server *to)
     if (tls->priv.now < AVITOI_TLS_TIME_MIN || tls->priv.now / 86400 > 4000000) {
         return avitoi_tls_fail(tls, AVITO_ERR_OPTION_TIME, 0);
     }
-    rc = avitoi_tls_set_buffers(tls);
-    if (rc != AVITO_OK) {
-        return avitoi_tls_fail(tls, rc, 0);
-    }
     return avitoi_tls_seed(tls);
 }
 
 /* The transport below is connected: the handshake begins. */
-static int avitoi_tls_start(avito_tls *tls, const avito_server *to)
+static void avitoi_tls_start(avito_tls *tls, const avito_server *to)
 {
     const int64_t before_1970 = 1970 * 365 + 478; /* BearSSL counts from the year 0: with 478 leap days */
     br_x509_minimal_set_time(&tls->priv.check.x509, (uint32_t)(tls->priv.now / 86400 + before_1970),
@@ -20015,11 +20020,8 @@ static int avitoi_tls_start(avito_tls *tls, const avito_server *to)
     avitoi_tls_use_session(tls, to);
     tls->priv.state = AVITOI_TLS_HANDSHAKE;
     avitoi_tls_watch(tls);
-    if (!br_ssl_client_reset(&tls->priv.ssl, to->host, 1)) {
-        return avitoi_tls_engine_result(tls);
-    }
+    (void)br_ssl_client_reset(&tls->priv.ssl, to->host, 1); /* if it fails, the handshake says why */
     avitoi_tls_watch(tls);
-    return AVITO_OK;
 }
 
 /* Runs the engine until the application's bytes may go, or nothing moves. A failed handshake forgets the
@@ -20080,10 +20082,7 @@ static int avitoi_tls_connect_on(avito_tls *tls, const avito_server *to)
             rc = avitoi_tls_inner_result(tls, rc, AVITO_ERR_CONNECT);
             return avitoi_tls_fail(tls, rc, tls->priv.detail);
         }
-        rc = avitoi_tls_start(tls, to);
-        if (rc != AVITO_OK) {
-            return rc;
-        }
+        avitoi_tls_start(tls, to);
     }
     return tls->priv.state == AVITOI_TLS_HANDSHAKE ? avitoi_tls_handshake(tls) : AVITO_OK;
 }
