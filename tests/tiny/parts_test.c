@@ -701,6 +701,21 @@ static void test_refused_token_of_the_store_in_one_copy(void **state)
     lane_end(&l);
 }
 
+/* An account by consent has only a refresh token to renew by, and avito_account_by_consent() links that. */
+static void test_by_consent(void **state)
+{
+    struct lane l;
+
+    (void)state;
+    plain_lane(&l);
+    assert_int_equal(account_init(&l), AVITO_OK);
+    assert_int_equal(avito_account_by_consent(&l.account), AVITO_OK);
+    assert_int_equal(client_init(&l), AVITO_OK);
+    ask(&l, AVITO_ERR_REFRESH_TOKEN);
+    assert_int_equal(l.script.connects, 0);
+    lane_end(&l);
+}
+
 /* A refresh token must survive the answer that brings the next one. */
 static void test_refresh_needs_two_halves(void **state)
 {
@@ -754,6 +769,7 @@ int main(void)
         cmocka_unit_test(test_inbox_records),
         cmocka_unit_test(test_new_token_over_the_old_one),
         cmocka_unit_test(test_refused_token_of_the_store_in_one_copy),
+        cmocka_unit_test(test_by_consent),
         cmocka_unit_test(test_refresh_needs_two_halves),
     };
 
