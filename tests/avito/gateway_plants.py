@@ -56,6 +56,12 @@ PLANTS = [
     ("a send goes on after a sleep", "job.c", "    return is_late(a, j) ||", "    return"),
     ("what is read elsewhere stays unread", "gateway.c", "a->priv.unread > 0 ? UNREAD_AGAIN_MS : UINT32_MAX", "UINT32_MAX"),
     ("what a command read stays unread", "job.c", "                gateway_chat_read(a);\n", ""),
+    ("a note does not name what was there before", "job.c", "    e.baseline_id = j->baseline_id;\n", "    e.baseline_id = \"\";\n"),
+    ("a full ledger refuses", "job.c", "    return j->phase == WAITING && !is_own(j) && !ledger_has_room(", "    return false && !ledger_has_room("),
+    ("a full ledger forgets what is owed", "ledger.c", "(row->e.owed || row->e.state == LEDGER_BEGUN)", "(row->e.state == LEDGER_BEGUN)"),
+    ("what waits for room holds up what was begun", "job.c", " ||\n                            lacks_room(a, j);", ";"),
+    ("what a broker forgot stays owed", "gateway.c", "        if (!session_present) {   /* or never */\n", "        if (false) {\n"),
+    ("what does not come again stays owed", "job.c", "    ledger_owes_none(&a->ledger);\n", ""),
     ("publications into a dead connection", "gateway.c", "    mqtt_end(g->o.broker);", "    (void)0;"),
 ]
 

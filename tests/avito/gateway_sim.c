@@ -437,10 +437,12 @@ static bool is_under_way(void)
     return later > 0;
 }
 
-static bool disk_hangs;
+static bool disk_hangs, dies_after_note;
 
 static int append_ledger(void *ctx, const char *data, size_t len)
 {
+    int rc;
+
     (void)ctx;
     if (disk_hangs) {
         return AVITO_AGAIN;
@@ -451,7 +453,15 @@ static int append_ledger(void *ctx, const char *data, size_t len)
         slept_ms += note_is_old ? 5001 : 0;
     }
     under_way = is_under_way();
-    return under_way ? (int)AVITO_AGAIN : keep(disk, sizeof disk, &disk_len, data, len);
+    if (under_way) {
+        return AVITO_AGAIN;
+    }
+    rc = keep(disk, sizeof disk, &disk_len, data, len);
+    if (dies_after_note) {
+        dies_after_note = false;
+        longjmp(killed, 1);
+    }
+    return rc;
 }
 
 static bool saving; /* one of those writes is a message's acceptance */
@@ -1378,6 +1388,87 @@ static void no_room_for_a_puback(void)
     expect(times_stored("command 1.") == 1, "it is sent once");
 }
 
+/* The gateway is killed when "begun" is on the disk, and the request has not left. The chat has an equal message from
+ * before. */
+static void equal_message_before(void)
+{
+    begin_world(2);
+    calm = true;
+    (void)sim_app_writes(service, chat, "command 1.");
+    run_for(100);
+    expect(ask(1), "the broker takes it");
+    dies_after_note = true;
+    if (setjmp(killed) == 0) {
+        run_for(60);
+    }
+    expect(!dies_after_note, "it died");
+    kill_gateway();
+    run_for(120);
+    expect(times_stored("command 1.") == 1, "it was not sent");
+    expect(strcmp(result_of[1], "cannot_tell") == 0, "nor is it said to be");
+}
+
+/* All entries of the ledger are owed: their commands may come again. */
+static void fill_ledger(void)
+{
+    for (int i = 0; i < LEDGER_ENTRIES; i++) {
+        ledger_entry e;
+
+        memset(&e, 0, sizeof e);
+        sprintf(e.id, "owed%d", i);
+        e.state = LEDGER_SENT;
+        e.act = "send";
+        e.target = e.text = e.baseline_id = e.message_id = e.reason = "";
+        e.owed = true;
+        expect(ledger_put(&shop.ledger, &e), "there is memory");
+    }
+}
+
+static void begin_full_world(void)
+{
+    begin_world(2);
+    calm = true;
+    run_for(10);
+    fill_ledger();
+    said = 0;
+    expect(ask(2), "the broker takes it");
+    run_for(60);
+}
+
+/* G7: then no further command is begun. */
+static void full_ledger(void)
+{
+    begin_full_world();
+    expect(times_stored("command 2.") == 0 && !answered[2], "what cannot be noted is not done");
+    expect(session.count == 1, "nor acknowledged");
+    expect(said == 1, "and that is said once");
+    expect(gateway_job_deadline_ms(&shop, (uint32_t)now_ms) > 0, "it waits quietly");
+    (void)sim_buyer_writes(service, chat, "buyer 0");
+    hint("begun", "");
+    run_for(120);
+    expect(heard[0] == 1, "messages go on");
+    expect(strcmp(result_of[1], "cannot_tell") == 0, "what was begun is settled");
+    expect(times_stored("command 2.") == 0 && session.count == 1, "the command still waits");
+    ledger_acknowledged(&shop.ledger, "owed7");
+    run_for(30);
+    expect(times_stored("command 2.") == 1 && strcmp(result_of[2], "sent") == 0,
+           "it is done as soon as there is room");
+    expect(session.count == 0, "and acknowledged");
+}
+
+/* The broker has forgotten the commands that all entries are kept for: at once, or unseen. */
+static void full_ledger_of_a_broker_that_forgot(bool unseen)
+{
+    begin_full_world();
+    cut();
+    session.there = unseen;
+    run_for(60);
+    expect(times_stored("command 2.") == !unseen, "a session that is new brings none of them");
+    run_for(3700);
+    expect(times_stored("command 2.") == 1 && strcmp(result_of[2], "sent") == 0,
+           "what has not come within the hour does not come");
+}
+
 static void judge(uint64_t seed)
 {
     const unsigned before = failures;
@@ -1439,6 +1530,14 @@ int main(int argc, char **argv)
     end_world();
     hint_before_a_turn();
     end_world();
+    equal_message_before();
+    end_world();
+    full_ledger();
+    end_world();
+    for (int unseen = 0; unseen < 2; unseen++) {
+        full_ledger_of_a_broker_that_forgot(unseen);
+        end_world();
+    }
     for (uint32_t rate = 1; rate <= 4; rate++) {
         few_requests(rate);
         end_world();

@@ -213,12 +213,29 @@ static void test_what_is_begun_or_owed_is_never_forgotten(void **state)
     (void)state;
     e.owed = true;
     assert_int_equal(ledger_note(&l, &e), AVITO_OK);
+    assert_true(ledger_has_room(&l));
     fill(LEDGER_BEGUN, LEDGER_ENTRIES - 1);
+    assert_false(ledger_has_room(&l));
     assert_int_equal(note("more", LEDGER_BEGUN), AVITO_ERR_ROOM);
-    assert_int_equal(note("n5", LEDGER_SENT), AVITO_OK); /* what is there may be settled */
+    assert_int_equal(note("n5", LEDGER_BEGUN), AVITO_OK); /* what is there has its place */
     ledger_acknowledged(&l, "owed");
+    assert_true(ledger_has_room(&l));
     assert_int_equal(note("more", LEDGER_BEGUN), AVITO_OK);
     assert_null(ledger_find(&l, "owed"));
+}
+
+static void test_what_no_command_asks_for_again_is_not_owed(void **state)
+{
+    ledger_entry e = entry("owed", LEDGER_SENT);
+
+    (void)state;
+    e.owed = true;
+    assert_int_equal(ledger_note(&l, &e), AVITO_OK);
+    fill(LEDGER_BEGUN, LEDGER_ENTRIES - 1);
+    ledger_owes_none(&l);
+    assert_int_equal(note("more", LEDGER_BEGUN), AVITO_OK);
+    assert_null(ledger_find(&l, "owed"));
+    assert_false(ledger_has_room(&l)); /* what is begun stays */
 }
 
 /* Another gateway's may come on top of a full ledger. */
@@ -343,6 +360,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_the_oldest_settled_makes_room, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_settled_is_known_for_a_day, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_begun_or_owed_is_never_forgotten, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_what_no_command_asks_for_again_is_not_owed, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_a_ledger_that_is_over_full_can_be_settled, set_up,
                                         tear_down),

@@ -864,7 +864,7 @@ static void begin_running(gateway_account *a, uint32_t now_ms)
     a->priv.unread_due = true;
     a->priv.unread_ms = now_ms - UNREAD_EVERY_MS;
     a->priv.webhook_ms = now_ms - WEBHOOK_EVERY_MS;
-    a->priv.aged_ms = now_ms; /* what the broker has for us comes again within the hour */
+    a->priv.aged_ms = now_ms;
     account_works(a);
     gateway_job_recover(a, now_ms);
 }
@@ -903,7 +903,7 @@ static void ask_for_itself(gateway_account *a, uint32_t now_ms)
 
     if (ready && is_over(a->priv.aged_ms, AGE_EVERY_MS, now_ms)) {
         a->priv.aged_ms = now_ms;
-        ledger_age(&a->ledger, a->priv.g->o.unix_time(a->priv.g->o.ctx));
+        gateway_job_age(a);
     }
     if (ready && is_over(a->priv.unread_ms, unread_after_ms(a), now_ms)) {
         a->priv.unread_due = false;
@@ -963,7 +963,7 @@ static void renew_session(gateway *g)
     }
 }
 
-static void connected(gateway *g, bool session_present)
+static void connected(gateway *g, bool session_present, uint32_t now_ms)
 {
     if (!session_present) {
         g->priv.most = 0;
@@ -981,6 +981,10 @@ static void connected(gateway *g, bool session_present)
                       DUE_DISCOVERY | (a->priv.removing ? DUE_REMOVAL : 0);
         a->priv.said_state = 0;
         a->priv.again.due = 0;
+        a->priv.aged_ms = now_ms; /* what the broker has for us comes again within the hour */
+        if (!session_present) {   /* or never */
+            ledger_owes_none(&a->ledger);
+        }
     }
     g->priv.blocked = true; /* so that the next step goes through all accounts */
 }
@@ -1112,7 +1116,7 @@ void gateway_event(gateway *g, const mqtt_event *e, uint32_t now_ms)
 {
     switch (e->kind) {
         case MQTT_CONNECTED:
-            connected(g, e->session_present);
+            connected(g, e->session_present, now_ms);
             break;
         case MQTT_ACKNOWLEDGED:
             flight_over(g, e, now_ms);

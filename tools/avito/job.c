@@ -13,7 +13,11 @@
  *
  * One job of an account is in progress at a time, in order of arrival. Answers do not wait. A
  * message that may have been sent, and is looked for from time to time, lets other jobs pass
- * meanwhile. */
+ * meanwhile.
+ *
+ * The chat's newest message is read before "begun" is noted, because the note must name it: who finds
+ * the note after a crash looks for a message that is newer, and an equal one that was there before is
+ * not taken for it. */
 #include "job.h"
 #include "jsonl.h"
 
@@ -183,14 +187,23 @@ static bool has_paused(const struct gateway_job *j, uint32_t now_ms)
     return now_ms - j->pause_from_ms >= j->pause_ms;
 }
 
+/* Its id cannot be noted before others are settled and acknowledged. So it is not begun: to do it without a note, or to
+ * forget one of theirs, could do a command twice. */
+static bool lacks_room(const gateway_account *a, const struct gateway_job *j)
+{
+    return j->phase == WAITING && !is_own(j) && !ledger_has_room(&a->ledger) &&
+           ledger_find(&a->ledger, j->id) == NULL;
+}
+
 /* The job in progress, or the next one. */
 static struct gateway_job *current(const gateway_account *a, uint32_t now_ms)
 {
     struct gateway_job *next = NULL;
 
     for (struct gateway_job *j = a->priv.jobs; j != NULL; j = j->next) {
-        const bool passes =
-            is_over(j) || (j->looking && j->phase == PAUSING && !has_paused(j, now_ms));
+        const bool passes = is_over(j) ||
+                            (j->looking && j->phase == PAUSING && !has_paused(j, now_ms)) ||
+                            lacks_room(a, j);
 
         if (is_in_work(j)) {
             return j;
@@ -1056,9 +1069,8 @@ static const char *why_not_noted(int rc)
 {
     switch (rc) {
         case AVITO_ERR_ROOM:
-            return say(
-                TEXT("too many commands are begun and not settled: send it later, with a new id",
-                     "слишком много начатых команд без исхода: отправьте позже, с новым id"));
+            return say(TEXT("out of memory: send it later, with a new id",
+                            "не хватает памяти: отправьте позже, с новым id"));
         case LEDGER_DENIED:
             return say(TEXT("the broker does not take the ledger, so nothing is sent: send it "
                             "later, with a new id",
@@ -1102,6 +1114,10 @@ static void step_noting(gateway_account *a, struct gateway_job *j, uint32_t now_
         settle(j, LEDGER_NOT_SENT,
                say(TEXT("the ledger cannot be written: is the disk full?",
                         "журнал отправок не записать: диск полон?")));
+    } else if (!ledger_has_room(&a->ledger)) { /* meanwhile another's have come */
+        return_lane(a);
+        j->call = CALL_BASELINE;
+        j->phase = WAITING;
     } else {
         return_lane(a);
         note_refusal(a, j, rc);
@@ -1207,6 +1223,21 @@ static void step_answers(gateway_account *a, uint32_t now_ms)
     }
 }
 
+/* Once, as long as nothing else goes wrong: who gave the command has no answer yet. */
+static void tell_of_room(gateway_account *a)
+{
+    const struct gateway_job *j = a->priv.jobs;
+
+    while (j != NULL && !lacks_room(a, j)) {
+        j = j->next;
+    }
+    if (j != NULL) {
+        gateway_account_warns(
+            a, say(TEXT("256 commands have no end yet: more wait until one of them has",
+                        "256 команд ещё не завершены: остальные ждут")));
+    }
+}
+
 void gateway_job_step(gateway_account *a, uint32_t now_ms)
 {
     struct gateway_job *j;
@@ -1220,7 +1251,19 @@ void gateway_job_step(gateway_account *a, uint32_t now_ms)
     if (j == NULL) {
         return_lane(a);
     }
+    tell_of_room(a);
     step_answers(a, now_ms);
+}
+
+void gateway_job_age(gateway_account *a)
+{
+    ledger_owes_none(&a->ledger);
+    for (const struct gateway_job *j = a->priv.jobs; j != NULL; j = j->next) {
+        if (j->packet_id != 0) {
+            ledger_owed(&a->ledger, j->id);
+        }
+    }
+    ledger_age(&a->ledger, a->priv.g->o.unix_time(a->priv.g->o.ctx));
 }
 
 /* An answer that has not left, though there is room. */

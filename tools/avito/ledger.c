@@ -353,6 +353,11 @@ const ledger_entry *ledger_find(const ledger *l, const char *id)
     return row != NULL ? &row->e : NULL;
 }
 
+bool ledger_has_room(const ledger *l)
+{
+    return l->priv.count < LEDGER_ENTRIES || oldest_to_forget(l) != NULL;
+}
+
 int ledger_note(ledger *l, const ledger_entry *entry)
 {
     const struct ledger_row *known = find_row(l, entry->id);
@@ -360,7 +365,7 @@ int ledger_note(ledger *l, const ledger_entry *entry)
     struct ledger_row *row;
     int rc;
 
-    if (known == NULL && l->priv.count >= LEDGER_ENTRIES && oldest_to_forget(l) == NULL) {
+    if (known == NULL && !ledger_has_room(l)) {
         return AVITO_ERR_ROOM;
     }
     e.text_hash = e.state == LEDGER_BEGUN ? hash_of(&e) : known != NULL ? known->e.text_hash : 0;
@@ -395,6 +400,13 @@ void ledger_owed(ledger *l, const char *id)
 void ledger_acknowledged(ledger *l, const char *id)
 {
     set_owed(l, id, false);
+}
+
+void ledger_owes_none(ledger *l)
+{
+    for (struct ledger_row *row = l->priv.first; row != NULL; row = row->next) {
+        row->e.owed = false;
+    }
 }
 
 void ledger_age(ledger *l, int64_t unix_time)

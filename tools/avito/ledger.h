@@ -80,10 +80,16 @@ const ledger_entry *ledger_find(const ledger *l, const char *id);
  * noted. */
 int ledger_note(ledger *l, const ledger_entry *entry);
 
+/* Whether an id that is not there yet can be noted: not all entries are begun or owed. */
+bool ledger_has_room(const ledger *l);
+
 /* Its command came again and is not acknowledged yet; or it is acknowledged, and may be forgotten
  * when room is needed. */
 void ledger_owed(ledger *l, const char *id);
 void ledger_acknowledged(ledger *l, const char *id);
+
+/* No command comes again: none is owed. */
+void ledger_owes_none(ledger *l);
 
 /* Forgets entries that are settled, not owed, and older than LEDGER_AGE_S at this time. */
 void ledger_age(ledger *l, int64_t unix_time);
