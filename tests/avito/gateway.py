@@ -2,6 +2,7 @@
 mosquitto_pub, mosquitto_rr, paho); GATEWAY_BROKER=aedes uses that broker. Prints "ok - what" / "not ok -
 what". Words on the command line choose scenes."""
 import contextlib
+import fcntl
 import glob
 import json
 import os
@@ -520,6 +521,35 @@ def many():
         check("each account's messages come", wait_for(lambda: len(heard()) >= count * each, 30), len(heard()))
         check("... within the poll and four seconds", time.time() - began < 7, time.time() - began)
         check("... in their order, and once", all([x for a, x in heard() if a == name] == [f"всем {i}" for i in range(each)] for name in names))
+
+
+def locked_tokens():
+    """Another program, stopped while it writes, keeps the lock of one account's tokens: the other account notices nothing."""
+    with contextlib.ExitStack() as stack:
+        services = {name: stack.enter_context(Simulator("--chats", "1")) for name in ("shop", "other")}
+        broker = stack.enter_context(Broker(saves=False))
+        sub = stack.enter_context(Subscriber(broker, *LISTENS))
+        gateway = stack.enter_context(Gateway(broker, {"other": services["other"]}))
+        check("an account is online", gateway.is_online(sub, "other"), gateway.said)
+        folder = f"{gateway.home}/state/avito/shop"
+        os.makedirs(folder, 0o700)
+        lock = stack.enter_context(open(f"{folder}/lock", "w", encoding="ascii"))
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        gateway.accounts.update(services)
+        gateway.configure()
+        gateway.process.send_signal(signal.SIGHUP)
+        check("another cannot store its tokens", wait_for(lambda: "shop: " in gateway.said, 30), gateway.said)
+        chat = services["other"].door("store")["messages"][0]["chat_id"]
+        longest = 0
+        for i in range(8):
+            began = time.time()
+            services["other"].door("message", {"chat_id": chat, "text": f"здесь {i}"})
+            wait_for(lambda: sum("/messages/" in t for t, _ in sub.under("avito/other/")) > i, 20)
+            longest = max(longest, time.time() - began)
+        check("... which delays no message of the first", longest < 3.5, f"{longest:.1f} s {gateway.said}")
+        check("... and is not served", sub.of("avito/shop/status")[-1:] != ["online"], gateway.said)
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        check("... until they are free", wait_for(lambda: sub.of("avito/shop/status")[-1:] == ["online"], 70), gateway.said)
 
 
 def broker_away():
@@ -1287,7 +1317,7 @@ def shown():
           all(word in said for word in ("avito/shop/messages/", "avito/shop/send/u2i", '"outcome":"sent"', "main/status  offline")), said[-2000:])
 
 
-SCENES = [shown, messages, commands, bad_input, flood, bounded, unpaid, access_rules, at_once, many, broker_away, day_without_broker, in_russian, by_consent, nobody_listens, full_disk, unreadable, claimed_pictures, webhooks, reload, reload_with_commands, reload_with_errors, home_assistant,
+SCENES = [shown, messages, commands, bad_input, flood, bounded, unpaid, access_rules, at_once, many, locked_tokens, broker_away, day_without_broker, in_russian, by_consent, nobody_listens, full_disk, unreadable, claimed_pictures, webhooks, reload, reload_with_commands, reload_with_errors, home_assistant,
           quiet_disk, old_broker, mute_broker, wrong_configuration, closed_error, tls_and_passwords, pubacks, killed_in_a_send, slow_line, service_away, wrong_clock, names, watchdog, paho]
 
 

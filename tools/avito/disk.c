@@ -150,6 +150,21 @@ int disk_read(const char *folder, const char *name, char **data, size_t *len)
     return AVITO_OK;
 }
 
+bool disk_is_locked(const char *folder, const char *name)
+{
+    char path[PATH_SIZE];
+    bool locked;
+    int fd;
+
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    locked = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return locked;
+}
+
 int disk_lock(const char *folder, const char *name, const char *owner)
 {
     char path[PATH_SIZE], text[128];

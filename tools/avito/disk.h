@@ -23,4 +23,7 @@ int disk_read(const char *folder, const char *name, char **data, size_t *len);
  * errno. */
 int disk_lock(const char *folder, const char *name, const char *owner);
 
+/* Whether another process has it locked. */
+bool disk_is_locked(const char *folder, const char *name);
+
 #endif

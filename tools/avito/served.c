@@ -42,10 +42,16 @@ static int load_token(void *ctx, avito_token *token)
     return rc == AVITO_OK ? avito_store_load_token(&token_store, token) : rc;
 }
 
+/* The store waits up to 5 s for another program that writes, and so would all accounts. The account asks again with
+ * each call, before anything is sent. */
 static int save_token(void *ctx, const avito_token *token)
 {
     const int rc = open_tokens(ctx);
 
+    if (disk_is_locked(((served *)ctx)->folder, "lock")) {
+        errno = EWOULDBLOCK;
+        return AVITO_ERR_BUSY;
+    }
     return rc == AVITO_OK ? avito_store_save_token(&token_store, token) : rc;
 }
 
