@@ -10,7 +10,7 @@ GATEWAY_BROKER=aedes
 export GATEWAY_BROKER
 tell aedes messages commands broker_away home_assistant many &
 unset GATEWAY_BROKER
-tell others bounded names wrong_clock day_without_broker watchdog messages commands many full_disk quiet_disk old_broker mute_broker wrong_configuration closed_error tls_and_passwords pubacks paho
+tell others bounded names wrong_clock day_without_broker watchdog messages commands many locked_tokens full_disk quiet_disk old_broker mute_broker wrong_configuration closed_error tls_and_passwords pubacks paho
 wait
 for name in others floods minutes aedes; do
     heard "$name"

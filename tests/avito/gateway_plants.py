@@ -62,6 +62,9 @@ PLANTS = [
     ("what waits for room holds up what was begun", "job.c", " ||\n                            lacks_room(a, j);", ";"),
     ("what a broker forgot stays owed", "gateway.c", "        if (!session_present) {   /* or never */\n", "        if (false) {\n"),
     ("what does not come again stays owed", "job.c", "    ledger_owes_none(&a->ledger);\n", ""),
+    ("each connection is a new session", "mqtt.c", "c->o.clean_start ? 0x02 : 0;", "0x02;"),
+    ("a command without an id is another after a reconnect", "gateway.c", "    if (!session_present) {\n        g->priv.most = 0;\n", "    if (true) {\n        g->priv.most = 0;\n"),
+    ("a command without an id is another after a restart", "job.c", "(unsigned)g->o.session,\n", "(unsigned)(uintptr_t)g->o.boot_ms(g->o.ctx),\n"),
     ("publications into a dead connection", "gateway.c", "    mqtt_end(g->o.broker);", "    (void)0;"),
 ]
 

@@ -304,10 +304,14 @@ static void on_publish(uint8_t flags, const uint8_t *p, size_t len)
     }
 }
 
-static void on_connect(void)
+static void on_connect(const uint8_t *p)
 {
-    const uint8_t connack[3] = {session.there, 0, 0};
+    uint8_t connack[3] = {0, 0, 0};
 
+    if (p[7] & 0x02) { /* clean start */
+        memset(&session, 0, sizeof session);
+    }
+    connack[0] = session.there;
     session.there = true;
     put_packet(0x20, connack, 3);
     send_commands(true);
@@ -321,7 +325,7 @@ static void on_packet(uint8_t first, const uint8_t *p, size_t len)
 
     switch (first >> 4) {
         case 1:
-            on_connect();
+            on_connect(p);
             break;
         case 3:
             on_publish(first, p, len);
@@ -1408,6 +1412,34 @@ static void equal_message_before(void)
     expect(strcmp(result_of[1], "cannot_tell") == 0, "nor is it said to be");
 }
 
+/* Its result is published and the command not acknowledged when the connection is gone for minutes, and then, the second
+ * time, the gateway is killed, too. Without an id of its own it is known by its packet. */
+static void no_id_and_an_outage(bool killed_too)
+{
+    char topic[160];
+
+    begin_world(2);
+    calm = true;
+    run_for(10);
+    results = 0;
+    snprintf(topic, sizeof topic, "avito/shop/send/%s", chat);
+    expect(enqueue(topic, "hallo"), "the broker takes it");
+    for (int i = 0; i < 10000 && results == 0; i++) {
+        step_world();
+    }
+    expect(results == 1 && session.count == 1, "it is answered and not acknowledged");
+    up = false;
+    cut();
+    if (killed_too) {
+        kill_gateway();
+    }
+    run_for(150);
+    up = true;
+    run_for(120);
+    expect(results == 2 && session.count == 0, "it comes again, and is answered");
+    expect(times_stored("hallo") == 1, "and not sent again");
+}
+
 /* All entries of the ledger are owed: their commands may come again. */
 static void fill_ledger(void)
 {
@@ -1532,6 +1564,10 @@ int main(int argc, char **argv)
     end_world();
     equal_message_before();
     end_world();
+    for (int killed_too = 0; killed_too < 2; killed_too++) {
+        no_id_and_an_outage(killed_too);
+        end_world();
+    }
     full_ledger();
     end_world();
     for (int unseen = 0; unseen < 2; unseen++) {
