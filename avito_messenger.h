@@ -4930,16 +4930,16 @@ static AVITOI_INLINE void avitoi_write_json(struct avitoi_writer *w, avito_str s
  * call. Goes out: its path, its query, its body, and the schema of its answer. May not change the lane.
  */
 
-#define AVITOI_ENDPOINT_POST    0x01u
-#define AVITOI_ENDPOINT_CHANGES 0x02u /* has an effect: not repeated once it may have been stored */
-#define AVITOI_ENDPOINT_TOKEN   0x04u /* a request for a token: needs none, carries the secret */
-#define AVITOI_ENDPOINT_STREAM  0x08u /* the answer is a list that can be read element by element */
-#define AVITOI_ENDPOINT_SPENDS  0x10u /* carries what can be used once */
-#define AVITOI_ENDPOINT_CODE    0x20u /* brings an account's first token: what is stored does not count */
-#define AVITOI_ENDPOINT_PARTS   0x40u /* the body has parts, with a boundary between them */
-#define AVITOI_ENDPOINT_OK      0x80u /* {"ok":true} is an empty list (the description's own example) */
-#define AVITOI_ENDPOINT_REFRESH 0x100u /* spends the refresh token */
-#define AVITOI_ENDPOINT_ID      0x200u /* the answer must hold an id, also where no model is asked for */
+#define AVITOI_ENDPOINT_POST      0x01u
+#define AVITOI_ENDPOINT_CHANGES   0x02u /* has an effect: not repeated once it may have been stored */
+#define AVITOI_ENDPOINT_TOKEN     0x04u /* a request for a token: needs none, carries the secret */
+#define AVITOI_ENDPOINT_STREAM    0x08u /* the answer is a list that can be read element by element */
+#define AVITOI_ENDPOINT_SPENDS    0x10u /* carries what can be used once */
+#define AVITOI_ENDPOINT_CODE      0x20u /* brings an account's first token: what is stored does not count */
+#define AVITOI_ENDPOINT_MULTIPART 0x40u /* the body has parts, with a boundary between them */
+#define AVITOI_ENDPOINT_OK        0x80u /* {"ok":true} is an empty list (the description's own example) */
+#define AVITOI_ENDPOINT_REFRESH   0x100u /* spends the refresh token */
+#define AVITOI_ENDPOINT_ID        0x200u /* the answer must hold an id, also where no model is asked for */
 
 /* All of them, for their numbers and their names, which only the trace needs. */
 #define AVITOI_ENDPOINTS(X)                                                                        \
@@ -4983,7 +4983,7 @@ static avitoi_call_result avitoi_answer_models(avito_client *c, int rc);
 static avitoi_call_result avitoi_answer_id(avito_client *c);
 static avitoi_call_result avitoi_answer_self(avito_client *c);
 static avitoi_call_result avitoi_token_goes_on(avito_client *c);
-static void avitoi_send_write_part(struct avitoi_writer *w, const avito_client *c, char which);
+static void avitoi_send_write_multipart(struct avitoi_writer *w, const avito_client *c, char which);
 static void avitoi_authorize_write_redirect(struct avitoi_writer *w, const avito_client *c, char which);
 static int avitoi_send_upload_begin(avito_client *c);
 static void avitoi_send_upload_progress(avito_client *c);
@@ -5115,7 +5115,7 @@ static void avitoi_endpoint_write_users(struct avitoi_writer *w, const avito_cli
 
 static const char avitoi_endpoint_type_json[] = "application/json";
 static const char avitoi_endpoint_type_form[] = "application/x-www-form-urlencoded";
-static const char avitoi_endpoint_type_parts[] = "multipart/form-data; boundary=%b";
+static const char avitoi_endpoint_type_multipart[] = "multipart/form-data; boundary=%b";
 
 #define AVITOI_ENDPOINT_CREDENTIALS "&client_id=%i&client_secret=%s"
 
@@ -5129,7 +5129,7 @@ static const char avitoi_endpoint_body_message[] = "{\"message\":{\"text\":%j},\
 static const char avitoi_endpoint_body_image[] = "{\"image_id\":%j}";
 static const char avitoi_endpoint_body_url[] = "{\"url\":%j}";
 static const char avitoi_endpoint_body_users[] = "{\"users\":[%w]}";
-static const char avitoi_endpoint_body_parts[] =
+static const char avitoi_endpoint_body_multipart[] =
     "--%b\r\nContent-Disposition: form-data; name=\"uploadfile[]\"; filename=\"%w\r\n--%b--\r\n";
 
 /* POST unless AVITOI_ENDPOINT_POST is missing. The paths are the description's, to the last slash. */
@@ -5156,9 +5156,9 @@ AVITOI_ENDPOINT(send_message, "%m1%u%c/messages", avitoi_endpoint_type_json,
                 avitoi_endpoint_body_message, NULL, NULL, NULL, NULL,
                 AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES | AVITOI_ENDPOINT_ID);
 AVITOI_ENDPOINT(upload_image, "%m1%u/uploadImages",
-                avitoi_endpoint_type_parts, avitoi_endpoint_body_parts, avitoi_send_write_part,
+                avitoi_endpoint_type_multipart, avitoi_endpoint_body_multipart, avitoi_send_write_multipart,
                 &avitoi_schema_uploads.schema, avitoi_send_uploaded, &avitoi_endpoint_upload_special,
-                AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES | AVITOI_ENDPOINT_PARTS);
+                AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES | AVITOI_ENDPOINT_MULTIPART);
 AVITOI_ENDPOINT(send_image_message, "%m1%u%c/messages/image",
                 avitoi_endpoint_type_json, avitoi_endpoint_body_image, NULL, NULL, NULL, NULL,
                 AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES | AVITOI_ENDPOINT_ID);
@@ -6935,7 +6935,7 @@ static bool avitoi_answer_is_no_model(const avito_client *c, int rc)
 {
     return c->error.code == AVITO_ERR_MODEL ||
            (rc == AVITO_ERR_ARENA && !avitoi_answer_came(&c->priv.json) &&
-            (c->priv.call->flags & AVITOI_ENDPOINT_PARTS) == 0);
+            (c->priv.call->flags & AVITOI_ENDPOINT_MULTIPART) == 0);
 }
 
 /* The end of an answer that is a model: success, a refusal in disguise, or an error that names what is
@@ -8365,8 +8365,8 @@ static uint32_t avitoi_fast_text_unit(const char *p)
                : UINT32_MAX;
 }
 
-/* Two code points of a page, from their lower halves in four digits, to four bytes. */
-static AVITOI_INLINE bool avitoi_fast_text_page_pair(uint32_t digits, uint32_t leads, char *to)
+/* Two code points of one block, from their lower halves in four digits, to four bytes. */
+static AVITOI_INLINE bool avitoi_fast_text_escape_pair(uint32_t digits, uint32_t leads, char *to)
 {
     uint32_t pairs, utf8;
     if (!avitoi_fast_text_hex_pairs(digits, &pairs)) {
@@ -8380,10 +8380,10 @@ static AVITOI_INLINE bool avitoi_fast_text_page_pair(uint32_t digits, uint32_t l
     return true;
 }
 
-/* Escapes in a row from one page of 256, two at a time: p[0..3] is what they begin with, \u01 to
+/* Escapes in a row from one block of 256, two at a time: p[0..3] is what they begin with, \u01 to
  * \u07, so that each becomes two bytes, as in most alphabets but ours. Up to `last` four bytes
  * have room; no more bytes come out than go in, so one border serves for both. */
-static const char *avitoi_fast_text_page(const char *p, const char *end, char **out,
+static const char *avitoi_fast_text_escape_run(const char *p, const char *end, char **out,
                                          const char *last)
 {
     const uint32_t prefix = avitoi_fast_text_four(p);
@@ -8397,7 +8397,7 @@ static const char *avitoi_fast_text_page(const char *p, const char *end, char **
         const bool both = (uint32_t)second == prefix;
         const uint32_t low = both ? (uint32_t)(second >> 32) << 16 : 0x30300000u;
         if ((uint32_t)first != prefix ||
-            !avitoi_fast_text_page_pair(((uint32_t)(first >> 32) & 0xffffu) | low, leads, to)) {
+            !avitoi_fast_text_escape_pair(((uint32_t)(first >> 32) & 0xffffu) | low, leads, to)) {
             break;
         }
         to += both ? 4 : 2;
@@ -8527,7 +8527,7 @@ static bool avitoi_fast_text_units(const char **p, const char *end, char **out, 
         return false;
     }
     if (end - before >= 12 && before[2] == '0' && before[3] >= '1' && before[3] <= '7') {
-        *p = avitoi_fast_text_page(before, end, out, top - 4);
+        *p = avitoi_fast_text_escape_run(before, end, out, top - 4);
         if (*p > before) {
             return true;
         }
@@ -8702,24 +8702,24 @@ static AVITOI_INLINE const char *avitoi_fast_blanks(const char *p, const char *e
 /* ---- values that are only checked ---- */
 
 /* The end of a string, from inside it; NULL: cut or wrong. */
-AVITOI_APART static const char *avitoi_fast_pass_text(const char *p, const char *end)
+AVITOI_APART static const char *avitoi_fast_skip_text(const char *p, const char *end)
 {
     size_t len;
     p = avitoi_fast_text_check(p, end, &len);
     return (p == end || *p != '"') ? NULL : p + 1;
 }
 
-static const char *avitoi_fast_pass_string(const char *p, const char *end)
+static const char *avitoi_fast_skip_string(const char *p, const char *end)
 {
     char sink[AVITOI_FAST_TEXT_BLOCK];
     while (end - p >= (ptrdiff_t)AVITOI_FAST_TEXT_BLOCK) {
         const size_t n = avitoi_fast_text_ascii(p, sink);
         p += n;
         if (n < AVITOI_FAST_TEXT_BLOCK) {
-            return (*p == '"') ? p + 1 : avitoi_fast_pass_text(p, end);
+            return (*p == '"') ? p + 1 : avitoi_fast_skip_text(p, end);
         }
     }
-    return avitoi_fast_pass_text(p, end);
+    return avitoi_fast_skip_text(p, end);
 }
 
 /* Up to eight digits at once: how many there are, and their value. Those of a shorter number move up,
@@ -8767,7 +8767,7 @@ static AVITOI_INLINE bool avitoi_fast_ends_number(char c)
 }
 
 /* After the `c` of a number and the digits that must follow, if there is one. NULL: no digits. */
-static const char *avitoi_fast_pass_part(const char *p, const char *end, char c)
+static const char *avitoi_fast_skip_part(const char *p, const char *end, char c)
 {
     const char *first;
     uint64_t value;
@@ -8783,24 +8783,24 @@ static const char *avitoi_fast_pass_part(const char *p, const char *end, char c)
 }
 
 /* The end of a number; NULL: cut or none. */
-static const char *avitoi_fast_pass_number(const char *p, const char *end)
+static const char *avitoi_fast_skip_number(const char *p, const char *end)
 {
     uint64_t value;
     p = avitoi_fast_whole(p + (*p == '-' ? 1 : 0), end, &value);
-    p = avitoi_fast_pass_part(p, end, '.');
-    p = avitoi_fast_pass_part(p, end, 'e');
+    p = avitoi_fast_skip_part(p, end, '.');
+    p = avitoi_fast_skip_part(p, end, 'e');
     return (p != NULL && p < end && avitoi_fast_ends_number(*p)) ? p : NULL;
 }
 
 /* The end of a value without parts; NULL: cut, or none. */
-static const char *avitoi_fast_pass_scalar(const char *p, const char *end)
+static const char *avitoi_fast_skip_scalar(const char *p, const char *end)
 {
     if (end - p < 6) {
         return NULL;
     }
     switch (*p) {
         case '"':
-            return avitoi_fast_pass_string(p + 1, end);
+            return avitoi_fast_skip_string(p + 1, end);
         case 't':
             return (memcmp(p, "true", 4) == 0) ? p + 4 : NULL;
         case 'n':
@@ -8808,130 +8808,130 @@ static const char *avitoi_fast_pass_scalar(const char *p, const char *end)
         case 'f':
             return (memcmp(p, "false", 5) == 0) ? p + 5 : NULL;
         default:
-            return avitoi_fast_pass_number(p, end);
+            return avitoi_fast_skip_number(p, end);
     }
 }
 
 /* A value with parts that is only checked. */
-struct avitoi_fast_pass {
+struct avitoi_fast_skip {
     const char *p, *end;
     uint32_t objects; /* a bit per open container, the innermost lowest */
     unsigned depth, most;
 };
 
-enum { AVITOI_FAST_PASS_VALUE, AVITOI_FAST_PASS_KEY, AVITOI_FAST_PASS_AFTER, AVITOI_FAST_PASS_WRONG };
+enum { AVITOI_FAST_SKIP_VALUE, AVITOI_FAST_SKIP_KEY, AVITOI_FAST_SKIP_AFTER, AVITOI_FAST_SKIP_WRONG };
 
-static AVITOI_INLINE unsigned avitoi_fast_pass_close(struct avitoi_fast_pass *r)
+static AVITOI_INLINE unsigned avitoi_fast_skip_close(struct avitoi_fast_skip *r)
 {
     r->p++;
     r->objects >>= 1;
     r->depth--;
-    return AVITOI_FAST_PASS_AFTER;
+    return AVITOI_FAST_SKIP_AFTER;
 }
 
-static AVITOI_INLINE unsigned avitoi_fast_pass_open(struct avitoi_fast_pass *r)
+static AVITOI_INLINE unsigned avitoi_fast_skip_open(struct avitoi_fast_skip *r)
 {
     const bool object = *r->p == '{';
     if (r->depth == r->most) {
-        return AVITOI_FAST_PASS_WRONG;
+        return AVITOI_FAST_SKIP_WRONG;
     }
     r->objects = r->objects << 1 | (object ? 1u : 0u);
     r->depth++;
     r->p = avitoi_fast_blanks(r->p + 1, r->end);
     if (r->p < r->end && *r->p == (object ? '}' : ']')) {
-        return avitoi_fast_pass_close(r);
+        return avitoi_fast_skip_close(r);
     }
-    return object ? AVITOI_FAST_PASS_KEY : AVITOI_FAST_PASS_VALUE;
+    return object ? AVITOI_FAST_SKIP_KEY : AVITOI_FAST_SKIP_VALUE;
 }
 
-static AVITOI_INLINE unsigned avitoi_fast_pass_value(struct avitoi_fast_pass *r)
+static AVITOI_INLINE unsigned avitoi_fast_skip_value(struct avitoi_fast_skip *r)
 {
     const char *after;
     if (r->p < r->end && (*r->p == '{' || *r->p == '[')) {
-        return avitoi_fast_pass_open(r);
+        return avitoi_fast_skip_open(r);
     }
-    after = avitoi_fast_pass_scalar(r->p, r->end);
+    after = avitoi_fast_skip_scalar(r->p, r->end);
     r->p = after;
-    return after == NULL ? AVITOI_FAST_PASS_WRONG : AVITOI_FAST_PASS_AFTER;
+    return after == NULL ? AVITOI_FAST_SKIP_WRONG : AVITOI_FAST_SKIP_AFTER;
 }
 
-static AVITOI_INLINE unsigned avitoi_fast_pass_key(struct avitoi_fast_pass *r)
+static AVITOI_INLINE unsigned avitoi_fast_skip_key(struct avitoi_fast_skip *r)
 {
     const char *p = r->p;
     if (p == r->end || *p != '"') {
-        return AVITOI_FAST_PASS_WRONG;
+        return AVITOI_FAST_SKIP_WRONG;
     }
-    p = avitoi_fast_pass_string(p + 1, r->end);
+    p = avitoi_fast_skip_string(p + 1, r->end);
     if (p == NULL) {
-        return AVITOI_FAST_PASS_WRONG;
+        return AVITOI_FAST_SKIP_WRONG;
     }
     p = avitoi_fast_blanks(p, r->end);
     if (p == r->end || *p != ':') {
-        return AVITOI_FAST_PASS_WRONG;
+        return AVITOI_FAST_SKIP_WRONG;
     }
     r->p = avitoi_fast_blanks(p + 1, r->end);
-    return AVITOI_FAST_PASS_VALUE;
+    return AVITOI_FAST_SKIP_VALUE;
 }
 
-static AVITOI_INLINE unsigned avitoi_fast_pass_after(struct avitoi_fast_pass *r)
+static AVITOI_INLINE unsigned avitoi_fast_skip_after(struct avitoi_fast_skip *r)
 {
     const bool object = (r->objects & 1u) != 0;
     r->p = avitoi_fast_blanks(r->p, r->end);
     if (r->p == r->end) {
-        return AVITOI_FAST_PASS_WRONG;
+        return AVITOI_FAST_SKIP_WRONG;
     }
     if (*r->p == (object ? '}' : ']')) {
-        return avitoi_fast_pass_close(r);
+        return avitoi_fast_skip_close(r);
     }
     if (*r->p != ',') {
-        return AVITOI_FAST_PASS_WRONG;
+        return AVITOI_FAST_SKIP_WRONG;
     }
     r->p = avitoi_fast_blanks(r->p + 1, r->end);
-    return object ? AVITOI_FAST_PASS_KEY : AVITOI_FAST_PASS_VALUE;
+    return object ? AVITOI_FAST_SKIP_KEY : AVITOI_FAST_SKIP_VALUE;
 }
 
 /* The end of any value in so many containers; NULL: it is cut, wrong, or too deep. */
-AVITOI_APART static const char *avitoi_fast_pass_any(const char *p, const char *end, unsigned depth)
+AVITOI_APART static const char *avitoi_fast_skip_any(const char *p, const char *end, unsigned depth)
 {
-    struct avitoi_fast_pass r;
+    struct avitoi_fast_skip r;
     unsigned at;
     r.p = p;
     r.end = end;
     r.objects = 0;
     r.depth = 0;
     r.most = AVITOI_JSON_MAX_DEPTH - depth;
-    at = avitoi_fast_pass_value(&r);
-    while (r.depth > 0 && at != AVITOI_FAST_PASS_WRONG) {
-        if (at == AVITOI_FAST_PASS_VALUE) {
-            at = avitoi_fast_pass_value(&r);
-        } else if (at == AVITOI_FAST_PASS_KEY) {
-            at = avitoi_fast_pass_key(&r);
+    at = avitoi_fast_skip_value(&r);
+    while (r.depth > 0 && at != AVITOI_FAST_SKIP_WRONG) {
+        if (at == AVITOI_FAST_SKIP_VALUE) {
+            at = avitoi_fast_skip_value(&r);
+        } else if (at == AVITOI_FAST_SKIP_KEY) {
+            at = avitoi_fast_skip_key(&r);
         } else {
-            at = avitoi_fast_pass_after(&r);
+            at = avitoi_fast_skip_after(&r);
         }
     }
-    return at == AVITOI_FAST_PASS_WRONG ? NULL : r.p;
+    return at == AVITOI_FAST_SKIP_WRONG ? NULL : r.p;
 }
 
 /* The end of a member that no row knows, from its key's quote; NULL: cut or wrong. Blanks before the
  * colon, or an escape in the key, may hide a key that a row does know. */
-AVITOI_APART static const char *avitoi_fast_pass_member(const char *p, const char *end,
+AVITOI_APART static const char *avitoi_fast_skip_member(const char *p, const char *end,
                                                         unsigned depth)
 {
     const char *const start = p;
-    p = avitoi_fast_pass_string(p + 1, end);
+    p = avitoi_fast_skip_string(p + 1, end);
     if (p == NULL || p == end || *p != ':' || memchr(start, '\\', (size_t)(p - start)) != NULL) {
         return NULL;
     }
-    return avitoi_fast_pass_any(avitoi_fast_blanks(p + 1, end), end, depth);
+    return avitoi_fast_skip_any(avitoi_fast_blanks(p + 1, end), end, depth);
 }
 
 /* Skips members of an object of which nothing is wanted. */
-static const char *avitoi_fast_skip(struct avitoi_json *j, const char *p, const char *end)
+static const char *avitoi_fast_skip_members(struct avitoi_json *j, const char *p, const char *end)
 {
     bool more = true;
     while (more && p < end && *p == '"') {
-        const char *const after = avitoi_fast_pass_member(p, end, j->depth);
+        const char *const after = avitoi_fast_skip_member(p, end, j->depth);
         if (after == NULL) {
             break;
         }
@@ -9551,7 +9551,7 @@ static AVITOI_INLINE unsigned avitoi_fast_value(struct avitoi_fast *r)
 }
 
 /* A member whose value is only checked: its row is not wanted, or it has none. */
-static AVITOI_INLINE unsigned avitoi_fast_pass_over(struct avitoi_fast *r, const char *after)
+static AVITOI_INLINE unsigned avitoi_fast_skipped(struct avitoi_fast *r, const char *after)
 {
     if (after == NULL) {
         return avitoi_fast_undo(r);
@@ -9569,7 +9569,7 @@ static AVITOI_INLINE unsigned avitoi_fast_member(struct avitoi_fast *r)
         if (r->j->raw != NULL) {
             return avitoi_fast_undo(r);
         }
-        return avitoi_fast_pass_over(r, avitoi_fast_pass_member(r->p, end, r->j->depth));
+        return avitoi_fast_skipped(r, avitoi_fast_skip_member(r->p, end, r->j->depth));
     }
     if ((r->seen & r->bit) != 0) {
         return avitoi_fast_undo(r);
@@ -9583,7 +9583,7 @@ static AVITOI_INLINE unsigned avitoi_fast_member(struct avitoi_fast *r)
         }
     }
     if ((r->row->want & r->j->want) == 0) {
-        const unsigned at = avitoi_fast_pass_over(r, avitoi_fast_pass_any(r->p, end, r->j->depth));
+        const unsigned at = avitoi_fast_skipped(r, avitoi_fast_skip_any(r->p, end, r->j->depth));
         return at == AVITOI_FAST_AFTER ? avitoi_fast_taken(r) : at;
     }
     return avitoi_fast_value(r);
@@ -9794,7 +9794,7 @@ AVITOI_APART static const char *avitoi_fast_tail(struct avitoi_json *j, const ch
 static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const char *end)
 {
     if (j->skip > 0) {
-        return *p == '"' ? avitoi_fast_skip(j, p, end) : p;
+        return *p == '"' ? avitoi_fast_skip_members(j, p, end) : p;
     }
     if (end - p >= AVITOI_FAST_AHEAD) {
         p = avitoi_fast_run(j, p, end);
@@ -15427,7 +15427,7 @@ static void avitoi_inbox_slow_down(avito_inbox *in)
 /* True if what was not understood in this round keeps the horizon. As long as the ring knows what was
  * given, the horizon may stay for ever. Otherwise messages come again, though not at every poll, and in
  * the end it moves on. */
-static bool avitoi_inbox_held_up(avito_inbox *in, int error)
+static bool avitoi_inbox_keeps_horizon(avito_inbox *in, int error)
 {
     const uint32_t now = avitoi_inbox_clock(in);
     if (error >= 0) {
@@ -15600,7 +15600,7 @@ static avitoi_call_result avitoi_inbox_round_over(avito_inbox *in)
     if (in->priv.stage == AVITOI_INBOX_LEARNS) {
         return avitoi_inbox_round_learnt(in);
     }
-    if (avitoi_inbox_held_up(in, error)) {
+    if (avitoi_inbox_keeps_horizon(in, error)) {
         in->priv.former = 0;
         return avitoi_inbox_tells(in, error, 0); /* the calls since then were good */
     }
@@ -16260,7 +16260,7 @@ static void avitoi_send_write_source(struct avitoi_writer *w, const avito_image_
     }
 }
 
-static void avitoi_send_write_part(struct avitoi_writer *w, const avito_client *c, char which)
+static void avitoi_send_write_multipart(struct avitoi_writer *w, const avito_client *c, char which)
 {
     const avito_image_source *source = &c->priv.args.as.upload;
     if (which == 'b') {
@@ -16467,7 +16467,7 @@ static int avitoi_send_dry_run(avito_client *c)
         w.cap = c->o.error_body_cap - 1u;
         avitoi_write_text(&w, "POST ");
         avitoi_request_pattern(&w, c, c->priv.call->path);
-        if (c->priv.call->body != NULL && (c->priv.call->flags & AVITOI_ENDPOINT_PARTS) == 0) {
+        if (c->priv.call->body != NULL && (c->priv.call->flags & AVITOI_ENDPOINT_MULTIPART) == 0) {
             avitoi_write(&w, "\n", 1);
             avitoi_request_body(&w, c);
         }
@@ -16476,7 +16476,7 @@ static int avitoi_send_dry_run(avito_client *c)
     avitoi_call_trace(c, AVITOI_CALL_TRACE_DRY_RUN);
     if (c->priv.out != NULL) {
         memset(c->priv.out, 0,
-               (c->priv.call->flags & AVITOI_ENDPOINT_PARTS) != 0 ? sizeof(avito_uploaded_image)
+               (c->priv.call->flags & AVITOI_ENDPOINT_MULTIPART) != 0 ? sizeof(avito_uploaded_image)
                                                                   : sizeof(avito_message));
     }
     (void)avitoi_machine_finish(c, AVITO_OK);

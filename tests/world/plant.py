@@ -156,7 +156,7 @@ BUGS = [
      "|| rows_given || spent || ((c->priv.call->flags & AVITOI_ENDPOINT_CHANGES) != 0 && "
      "avitoi_error_outcome(c, code) != AVITO_NOT_SENT)",
      "|| rows_given || spent ||\n"
-     "        ((c->priv.call->flags & (AVITOI_ENDPOINT_CHANGES | AVITOI_ENDPOINT_PARTS)) == AVITOI_ENDPOINT_CHANGES &&\n"
+     "        ((c->priv.call->flags & (AVITOI_ENDPOINT_CHANGES | AVITOI_ENDPOINT_MULTIPART)) == AVITOI_ENDPOINT_CHANGES &&\n"
      "         avitoi_error_outcome(c, code) != AVITO_NOT_SENT)"),
     ("source-padded", "what the source of a picture does not give is sent as zeros",
      "w->failed = true; return;",
