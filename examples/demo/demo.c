@@ -845,7 +845,7 @@ static void leave_no_trace(void)
     }
 }
 
-/* The memory that all of it took: there is no heap. */
+/* The memory that the whole story took: there is no heap. */
 static void what_it_took(void)
 {
     say_line(NULL, "account %zu B, its tokens %zu B, client %zu B, window %zu B",

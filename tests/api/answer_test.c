@@ -197,7 +197,7 @@ static void test_answers_without_a_model(void **state)
     }
 }
 
-/* What the call needs makes it a success, whatever else the answer holds. */
+/* An answer with what the call needs is a success, whatever else it holds. */
 static void test_words_beside_a_success(void **state)
 {
     static const struct {
@@ -274,7 +274,7 @@ static void test_ids_of_any_length(void **state)
 #undef MUCH
 }
 
-/* An answer whose content is not needed has to be empty, or readable. */
+/* An answer whose content is not needed is an error if it is malformed, or neither empty nor an object. */
 static void test_no_confirmation(void **state)
 {
     static const char *const bodies[] = {"true", "0",   "\"ok\"", "[1]", "[{}]",

@@ -1011,8 +1011,8 @@ static void test_gate_beyond_the_deadline(void **state)
     lane_end(&l);
 }
 
-/* Between two tries of a call: 1, 2, 4 ... seconds and a minute at most, less up to a half of each by chance;
- * none that would go beyond the deadline. */
+/* The pauses between a call's attempts: 1, 2, 4 ... seconds, at most a minute, and each up to a half shorter
+ * by chance. None goes beyond the deadline. */
 static void test_pauses_between_tries(void **state)
 {
     (void)state;
@@ -1058,7 +1058,7 @@ static void test_pause_beyond_the_deadline(void **state)
     lane_end(&l);
 }
 
-/* Words of the server are shown without what a terminal would take for an order. */
+/* The server's words are shown without control bytes, which a terminal might obey. */
 static void test_control_bytes_of_an_error(void **state)
 {
     static const char body[] = "{\"message\":\"a\x7f\\u0001b\\u001b[2Jc\\u007f\"}";
@@ -1188,7 +1188,7 @@ static void test_upload_source_that_lies(void **state)
     lane_free(&l);
 }
 
-/* A text that is cut by its owner while it leaves: what has left is no message, and nothing turns round. */
+/* The owner of a text shortens it while it leaves: no message has left, and no counter wraps. */
 static void test_text_that_shrinks(void **state)
 {
     char text[AVITO_TEXT_MAX + 1];
@@ -1248,8 +1248,8 @@ static void test_early_refusal_of_an_upload(void **state)
     }
 }
 
-/* What comes while the request is leaving is no answer: it breaks, or is none. The end of the server's side
- * is another matter, tested with the transports. */
+/* What goes wrong while a request leaves: recv() fails, or the server sends something that is no answer. An
+ * end of the stream is tested with the transports. */
 static long recv_fails(void *ctx, void *data, size_t cap)
 {
     (void)ctx, (void)data, (void)cap;
@@ -1569,7 +1569,7 @@ static void test_empty_confirmations(void **state)
     }
 }
 
-/* What went wrong before is gone once it goes right. */
+/* A success leaves nothing of an earlier error. */
 static void test_error_after_success(void **state)
 {
     static const char refusal[] = "{\"error\":{\"code\":404,\"message\":\"no such chat\"}}";
@@ -1598,7 +1598,7 @@ static void test_error_after_success(void **state)
     lane_free(&l);
 }
 
-/* An answer that cannot be the last one: refused, with everything that an error has room for. */
+/* A refusal after which the call goes on. It fills every member that an error has. */
 static void give_refusal(struct lane *l, int status)
 {
     static const char body[] = "{\"error\":{\"code\":7,\"message\":\"not now\"}}";
@@ -1610,8 +1610,8 @@ static void give_refusal(struct lane *l, int status)
     lane_exchange_raw(l, answer, strlen(answer));
 }
 
-/* The error is that of the request that failed. Another one before it was refused, and answered by a new
- * token or a retry. */
+/* The error belongs to the request that failed, not to an earlier one that was refused and led to a new token
+ * or a retry. */
 static void test_error_after_another_beginning(void **state)
 {
     static const int statuses[] = {401, 503};
@@ -1645,7 +1645,8 @@ static void test_error_after_another_beginning(void **state)
     }
 }
 
-/* How long to wait is said of the request that was answered so, not of the next one, which fails. */
+/* The pause that the server asked for belongs to that answer. The next request fails, and its error has none.
+ * */
 static void test_pause_that_was_asked_before(void **state)
 {
     static const char refusal[] =

@@ -204,7 +204,7 @@ static const struct rule {
     {"avito_posix_perror", USES, "", 0},
 };
 
-/* What a new function of a lane counts as until it has a row. */
+/* The rule for a function of a lane that has no row yet. */
 static const struct rule a_call = {"", CALL, "", ARGUMENT};
 
 static const struct rule *rule_of(const char *name)

@@ -102,7 +102,7 @@ static void write_list(struct service *s)
     add(s, "],\"meta\":{\"has_more\":%s}}", row > offset + limit ? "true" : "false");
 }
 
-/* Whatever is in the chat of the request is read now. */
+/* Marks the messages of the request's chat as read. */
 static void mark(struct service *s)
 {
     for (unsigned i = 0; i < s->count; i++) {
@@ -292,7 +292,7 @@ static void forbid_marks(struct service *s, const char *request)
     }
 }
 
-/* A mark that fails is tried once more. It never holds up the horizon, and other chats only for a
+/* A mark that fails is retried once. It never holds up the horizon, and holds up other chats only for a
  * while. */
 static void test_mark_that_fails(void **state)
 {
@@ -1302,7 +1302,7 @@ static struct device *device_of_dozen(void)
     return d;
 }
 
-/* A chat that stays on top though it is old hides nobody, for however long the account was quiet. */
+/* An old chat that stays on top hides no other, however long the account was quiet. */
 static void test_chat_that_stays_on_top(void **state)
 {
     struct device *d = device_of_dozen();
@@ -1319,7 +1319,7 @@ static void test_chat_that_stays_on_top(void **state)
     avito_client_close(&d->client);
 }
 
-/* A list with the oldest chat first hides nobody either: what is new comes with the next sweep. */
+/* A list with the oldest chat first hides no chat either: new messages come with the next sweep. */
 static void test_oldest_chat_first(void **state)
 {
     struct device *d = device_of_dozen();
@@ -1539,7 +1539,8 @@ static void odd_rows(struct service *s, const char *request)
             "\"id\":null,\"author_id\":7,\"created\":      null");
 }
 
-/* The low half of this chat's hash is 0, and neither the chat nor its message says when: both are told. */
+/* The low half of this chat's hash is 0, and neither the chat nor its message has a time: both are reported.
+ * */
 static void test_a_chat_whose_hash_ends_in_zeros(void **state)
 {
     struct device *d = dated_device(20, AVITO_START_SINCE, 100);
@@ -2441,9 +2442,8 @@ static void test_oldest_chat_first_on_two_pages(void **state)
     avito_client_close(&d->client);
 }
 
-/* A thousand rows in one answer are read to the last, whatever was asked for: of messages the last
- * is the oldest and comes first, of chats all come. With one more somebody wants to keep us busy,
- * and reading ends right there. */
+/* A thousand rows in one answer are read to the last, whatever was asked for: of messages the last is the
+ * oldest and comes first, of chats all come. One row more is an attack, and reading ends there. */
 static void test_rows_in_one_answer(void **state)
 {
     (void)state;
@@ -2784,7 +2784,7 @@ static void one_page_is_empty(struct service *s, const char *request)
     }
 }
 
-/* How many were empty when the start was tried before says nothing of the next try. */
+/* Empty pages of an earlier attempt at the start do not count in the next one. */
 static void test_start_with_an_empty_page_again(void **state)
 {
     struct device *d = dated_device(20, AVITO_START_NOW, 100);
@@ -2826,7 +2826,7 @@ static void only_the_first_page_of_a(struct service *s, const char *request)
     }
 }
 
-/* What could not be read of a chat that has a record: the record does not hide it. */
+/* The record of a chat does not hide what could not be read of it. */
 static void test_empty_page_of_a_known_chat(void **state)
 {
     static const char first[] = "a3 b0 b1 b2 b3 b4 b5 b6 b7 b8 b9 ba bb bc bd be bf bg bh bi ";
@@ -2886,7 +2886,7 @@ static void test_large_arena(void **state)
     give_130_messages(130);
 }
 
-/* Room for records that is too small to be aligned is none. */
+/* Memory for records that is too small to be aligned counts as none. */
 static void test_room_for_no_record(void **state)
 {
     static char records[16];
@@ -2977,7 +2977,7 @@ static void test_arena_used_between_two_chats(void **state)
 
 /* ---------------------------------------------------------------- saving, marking and time */
 
-/* The horizon moves in a round without messages: if it cannot be saved then, that is told. */
+/* The horizon moves in a round without messages. If it cannot be saved then, that is reported. */
 static void test_horizon_that_is_not_saved(void **state)
 {
     struct device *d = device_with_records(20);
@@ -3010,8 +3010,7 @@ static void no_save_from_the_first_round_on(struct service *s, const char *reque
     }
 }
 
-/* The first round of START_UNREAD is over, and nothing new came in it: that this could not be saved is
- * told. */
+/* The first round of START_UNREAD ends without new messages. If that cannot be saved, it is reported. */
 static void test_first_round_that_is_not_saved(void **state)
 {
     struct device *d = belled = dated_device(20, AVITO_START_UNREAD, 100);
@@ -3027,7 +3026,7 @@ static void test_first_round_that_is_not_saved(void **state)
     avito_client_close(&d->client);
 }
 
-/* Nothing begins that could not be saved, and then what was there is still known. */
+/* A start that cannot be saved does not count. The next one still knows which messages were there. */
 static void test_starts_that_are_not_saved(void **state)
 {
     static const avito_inbox_start starts[] = {AVITO_START_NOW, AVITO_START_SINCE};
@@ -3423,7 +3422,7 @@ static void mark_and_looks_fail(struct service *s, const char *request)
     }
 }
 
-/* The chat is left out before its mark was tried again: a later round makes up for it. */
+/* The chat is left out before its mark was retried: a later round makes up for it. */
 static void test_chat_left_out_before_the_second_mark(void **state)
 {
     struct device *d = device_of(20, AVITO_START_SINCE);
@@ -3584,7 +3583,7 @@ static void test_bell_while_all_comes_again_and_a_chat_fails(void **state)
     avito_client_close(&d->client);
 }
 
-/* Answers stop to say what time it is: no record is believed then, and what is new comes as before. */
+/* Answers no longer have a Date: no record is believed then, and new messages come as before. */
 static void test_dates_that_end(void **state)
 {
     struct device *d = device_with_records(20);

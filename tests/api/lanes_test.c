@@ -373,8 +373,7 @@ static void test_empty_objects_are_arrays(void **state)
     world_close(w);
 }
 
-/* A chat of somebody else's costs one token in all beside good calls, whatever the words of its
- * refusal. */
+/* A chat of another account costs one token in all beside good calls, whatever its refusal says. */
 static void test_foreign_chat(void **state)
 {
     struct world *w = world_open(13);

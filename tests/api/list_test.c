@@ -330,8 +330,7 @@ static void test_streamed_when_the_token_is_refused(void **state)
     lane_end(&l);
 }
 
-/* The peak of the rows before survives the fetching of a token, and the token does not count as
- * theirs. */
+/* Fetching a token keeps the peak of the rows before it, and the token itself does not count as a row's. */
 static void test_peak_when_the_token_is_refused(void **state)
 {
     static const char first[] =
@@ -367,7 +366,7 @@ static void test_peak_when_the_token_is_refused(void **state)
     }
 }
 
-/* Only a list of which no row was given is tried again: else a row would come twice. */
+/* A list is retried only before its first row was given: otherwise a row would come twice. */
 static void test_streamed_is_not_tried_again(void **state)
 {
     static const struct {
@@ -960,7 +959,7 @@ static void test_offset_beside_a_bad_row(void **state)
     lane_free(&l);
 }
 
-/* A page that does not come does not count the one before twice. */
+/* After a page that failed, the rows of the page before do not count twice. */
 static void test_goes_on_where_a_page_failed(void **state)
 {
     struct lane l;

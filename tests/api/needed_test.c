@@ -214,7 +214,8 @@ static bool is_aligned(const void *p)
     return (uintptr_t)p % 8 == 0;
 }
 
-/* What is given lies at multiples of 8, whatever somebody else has used before, and leaves the rest so. */
+/* Models lie at multiples of 8, whatever another user of the arena took before, and the rest is aligned
+ * again. */
 static void test_models_are_aligned(void **state)
 {
     static union {
@@ -253,7 +254,7 @@ static void test_models_are_aligned(void **state)
     }
 }
 
-/* The same of a notification. */
+/* The same for a notification. */
 static void test_events_are_aligned(void **state)
 {
     static union {

@@ -259,7 +259,7 @@ static void test_bad_answers(void **state)
     }
 }
 
-/* NUL cannot stand in the rows above. */
+/* The rows above cannot hold a NUL. */
 static void test_nul_in_the_head(void **state)
 {
     static const char head[] = OK "A: \0\r\n";
@@ -346,8 +346,8 @@ static void test_long_heads(void **state)
     }
 }
 
-/* Heads of answers before the final one count towards the limit too, or they would never end: whether it is
- * reached within a line or within a status line. */
+/* Interim answers count towards the limit of a head, or they could go on for ever. The limit may be reached
+ * in a header line or in a status line. */
 static void test_endless_interim_answers(void **state)
 {
     static const char *const interims[] = {

@@ -136,7 +136,7 @@ static void test_found_picture(void **state)
     lane_free(&l);
 }
 
-/* A send that gives no message has nowhere to put what is found: it ends as it ended. */
+/* A send without `out` has no place for the message that is found: its result stays. */
 static void test_nowhere_to_put_it(void **state)
 {
     struct lane l;
@@ -351,7 +351,8 @@ static void test_claims_without_an_array(void **state)
     lane_free(&l);
 }
 
-/* The service shows no more than so many rows: an end that is none says nothing of what is below. */
+/* The service shows a limited number of rows. A list that ends at this limit says nothing about older
+ * messages. */
 static void test_chat_that_is_longer_than_the_list(void **state)
 {
     static char page[20000];
@@ -449,7 +450,7 @@ static void test_second_of_the_baseline_settled(void **state)
     lane_free(&l);
 }
 
-/* The second look may be tried again as the first one: of neither the caller got a row. */
+/* The second look may be retried like the first: the caller got no row of either. */
 static void test_second_look_is_tried_again(void **state)
 {
     static const char ours[] =
@@ -525,7 +526,7 @@ static void test_error_of_a_settled_send(void **state)
     lane_free(&l);
 }
 
-/* After a wrong call, what the caller's variable held before does not look like a "no". */
+/* After a wrong call, the former value of the caller's variable does not look like a "no". */
 static void test_refused_confirmation_cannot_tell(void **state)
 {
     struct lane l;

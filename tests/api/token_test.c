@@ -318,7 +318,7 @@ static void test_renewed_once_when_refused(void **state)
     }
 }
 
-/* A token of which nothing is known is given a minute, not half of the clock's range. */
+/* An unproven token gets a minute, not half of the clock's range. */
 static void test_unproven_token_after_quiet_weeks(void **state)
 {
     static const char long_lived[] = "{\"access_token\":\"long\",\"expires_in\":2000000}";
@@ -363,7 +363,7 @@ static void test_proven_token_is_renewed_within_its_minute(void **state)
     lane_end(&l);
 }
 
-/* Where a new token cured a 403 before, the next 403 gets one too, although calls in between were accepted. */
+/* If a new token cured a 403, the next 403 gets one too, although calls in between were accepted. */
 static void test_what_helped_is_done_again(void **state)
 {
     struct lane l;
@@ -674,7 +674,7 @@ static void test_save_that_fails_on_the_way(void **state)
 
 /* ---- what is stored ---- */
 
-/* Whatever call comes first, the store is asked, and a refresh token is not given away. */
+/* Whichever call comes first, the store is asked, and no refresh token is lost. */
 static void test_first_call_is_get_token(void **state)
 {
     struct lane l;
@@ -1455,7 +1455,7 @@ static void test_a_pair_is_kept_when_a_list_is_left(void **state)
     }
 }
 
-/* Nobody waits for what becomes of it: that it fails is not the list's error. */
+/* Nobody waits for its result: its failure is not the list's error. */
 static void test_a_refresh_that_fails_when_a_list_is_left(void **state)
 {
     (void)state;

@@ -299,7 +299,7 @@ static void test_failed_wait_of_a_send(void **state)
     assert_true(seen[AVITO_NOT_SENT] > 2 && seen[AVITO_CANNOT_TELL] > 0 && seen[AVITO_SENT] > 0);
 }
 
-/* It is settled where that was asked for: a message that is there is never reported as NOT_SENT. */
+/* With avito_confirm_sends() it is settled: a message in the chat is never reported as NOT_SENT. */
 static void test_failed_wait_is_settled(void **state)
 {
     static const char list[] = "{\"messages\":[" SENT "],\"meta\":{\"has_more\":false}}";
@@ -328,7 +328,7 @@ static void test_failed_wait_is_settled(void **state)
     assert_true(settled > 0);
 }
 
-/* A read is retried, and so is a send of which nothing is complete yet. */
+/* A read is retried. So is a send whose request has not left whole. */
 static void test_failed_wait_is_tried_again(void **state)
 {
     unsigned again = 0;

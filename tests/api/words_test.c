@@ -51,7 +51,7 @@ static const avito_message *with(const char *pattern, const char *word)
     return message(members);
 }
 
-/* A notification without its own id is one all the same; without anything known it is none. */
+/* A notification without an id of its own is accepted. Without any known member it is refused. */
 static void test_notification_without_an_id(void **state)
 {
     static const struct {
@@ -163,7 +163,8 @@ static void test_classes(void **state)
     }
 }
 
-/* The service signs as nobody or as user 1; what is ours and begins in its way is its word, too. */
+/* The service signs with no author or as user 1. A message of ours that begins like one of its notices is
+ * one, too. */
 static void test_words_of_the_service(void **state)
 {
     static const struct {
@@ -293,7 +294,7 @@ static void test_short_texts_are_one_part(void **state)
     free(just);
 }
 
-/* Every blank of Unicode is trimmed; what only looks like one, or has no width, is text. */
+/* Every blank of Unicode is trimmed. A character that only looks like a blank, or has no width, is text. */
 static void test_blanks_around_a_part(void **state)
 {
     static const char *const blanks[] = {" ",

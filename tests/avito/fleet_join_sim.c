@@ -1078,7 +1078,7 @@ static void replace_node(struct node *n)
     start_node(n);
 }
 
-/* All goes well, and nobody asks for anything by himself. */
+/* All goes well, and no command comes by chance. */
 static void begin_scene(void)
 {
     seed = 7;
@@ -1122,7 +1122,8 @@ static void hint_in_the_middle(void)
     end_world();
 }
 
-/* What is refused here is said, and not done by the next holder, to which an unacknowledged command comes again. */
+/* A refusal is published, and the next holder, which gets the unacknowledged command again, does not carry it
+ * out. */
 static void ledger_that_is_denied(void)
 {
     struct node *before;
@@ -1148,7 +1149,7 @@ static void ledger_that_is_denied(void)
     end_world();
 }
 
-/* What is said of an account that comes and goes has its limit, whichever gateway says it. */
+/* Lines about an account that comes and goes have a limit, whichever gateway writes them. */
 static void line_that_comes_and_goes(void)
 {
     begin_scene();

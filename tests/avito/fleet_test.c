@@ -329,7 +329,7 @@ static void test_the_session_travels(void **state)
     assert_int_not_equal(account_at(0, 0)->session, 77);
 }
 
-/* What cannot be read is not what is not there (G8). */
+/* A state that cannot be read does not count as missing (G8). */
 static void test_state_that_cannot_be_read_ends_the_claim(void **state)
 {
     static const char *const topics[] = {"avito/shop0/fleet/ledger", "avito/shop0/fleet/inbox"};
@@ -372,7 +372,7 @@ static void test_a_claim_waits_for_both_answers(void **state)
     }
 }
 
-/* They find no room at first. */
+/* Marker and probe find no room at first. */
 static void test_marker_and_probe_wait_for_room(void **state)
 {
     (void)state;
@@ -874,7 +874,8 @@ static void test_a_holder_takes_hints(void **state)
     assert_non_null(strstr(world_stored("avito/shop0/fleet/ledger")->payload, "\"c1\""));
 }
 
-/* What it notes is known here already, and may have been begun elsewhere, too. Who leaves ends what is in progress. */
+/* What it notes is known here already, and may have been begun elsewhere, too. A node that leaves ends what
+ * is in progress. */
 static void test_a_holder_hears_hints_of_what_it_is_noting(void **state)
 {
     struct world_account *own = &world.nodes[0].accounts[0];
@@ -1083,8 +1084,8 @@ static void begin_on_a_full_disk(fleet_account *a)
     world.full_files = true;
 }
 
-/* The gateway says "not sent" of it. So no other may find it begun, and say "cannot tell", or know nothing, and send
- * it. */
+/* The gateway has said "not sent". So no other may find it begun and say "cannot tell", or know nothing of it
+ * and send it. */
 static void test_a_refusal_is_at_the_broker_before_it_is_said(void **state)
 {
     fleet_account *a;
@@ -1127,7 +1128,8 @@ static void test_a_refusal_that_is_denied_is_not_said(void **state)
     assert_int_equal(append(a, begun_line), AVITO_ERR_FILE);
 }
 
-/* It is not waited for without end, and is said truly: "not sent" of what was to begin, and an outcome as it is. */
+/* Nobody waits for the broker's ledger for ever, and the answer is true: "not sent" for what was to begin,
+ * and an outcome as it is. */
 static void test_a_broker_that_never_takes_it_is_given_up(void **state)
 {
     fleet_account *a = begin_denied();
@@ -1146,7 +1148,7 @@ static void test_a_broker_that_never_takes_it_is_given_up(void **state)
     assert_non_null(strstr(ledger_at_broker(), "\"not_sent\""));
 }
 
-/* However long that has been so: milliseconds come round. */
+/* However long this lasts: the clock's milliseconds wrap. */
 static void test_a_broker_that_denied_for_months_is_given_up(void **state)
 {
     fleet_account *a = begin_denied();

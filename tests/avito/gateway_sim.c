@@ -997,7 +997,7 @@ static void nobody_listens(void)
     expect(unheard >= 2 && unheard_s[1] - unheard_s[0] < 1.5, "the next one begins with 1 s");
 }
 
-/* What is to be retained, and is refused, is tried again after 1, 2, 4 .. s. */
+/* A retained publication that is refused is retried after 1, 2, 4 .. s. */
 static void broker_over_quota(void)
 {
     begin_world(2);
@@ -1034,7 +1034,7 @@ static void day_without_broker(void)
     expect(heard[0] == 1, "what came meanwhile comes");
 }
 
-/* A service that is down for a day: said once for what fails, and all is done afterwards. */
+/* A service that is down for a day: each failure is reported once, and all commands are done afterwards. */
 static void day_without_service(void)
 {
     char text[32];
@@ -1291,7 +1291,7 @@ static void allow(uint32_t rate)
     turn_ms = 60000u / rate;
 }
 
-/* The send waits for its turn: what another has sent meanwhile is not sent. */
+/* The send waits for its turn: if another gateway has sent it meanwhile, it is not sent. */
 static void hint_before_a_turn(void)
 {
     begin_world(2);
@@ -1311,7 +1311,7 @@ static void hint_before_a_turn(void)
     expect(strcmp(result_of[1], "sent") == 0, "and the other's outcome is said");
 }
 
-/* What is looked for here, another has found. */
+/* Another gateway has found what this one looks for. */
 static void hint_while_looking(void)
 {
     begin_world(2);
@@ -1352,7 +1352,7 @@ static void few_requests(uint32_t rate)
     slow_send_ms = 0;
 }
 
-/* What is read in the app brings no message, and a command none either: the state follows all the same. */
+/* Neither reading in the app nor a command brings a message: the state follows all the same. */
 static void read_elsewhere(void)
 {
     begin_world(2);

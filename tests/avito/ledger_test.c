@@ -266,7 +266,8 @@ static const char *line_of(enum ledger_state state)
     return lines[at];
 }
 
-/* Two gateways tried the same id: what all of them say in the end does not depend on who hears whom first. */
+/* Two gateways tried the same id: the outcome that all of them report in the end does not depend on who hears
+ * whom first. */
 static void test_of_two_outcomes_the_safer_one_wins(void **state)
 {
     static const enum ledger_state ranked[] = {LEDGER_BEGUN, LEDGER_NOT_SENT, LEDGER_CANNOT_TELL,

@@ -483,7 +483,7 @@ static void test_ids_in_use_are_skipped(void **state)
     }
 }
 
-/* What a fleet asks of its broker; what CONNACK leaves out is as it was asked for. */
+/* A fleet's requests to its broker: a value that CONNACK leaves out is as it was asked for. */
 static void test_what_the_broker_can_do(void **state)
 {
     const mqtt_options o = options();

@@ -210,8 +210,8 @@ static void test_damaged(void **state)
     }
 }
 
-/* The power went when the older slot had its new sequence and one byte of a check, which fits the former
- * rest by chance. */
+/* The power failed when the older slot had its new sequence and one byte of the new checksum. By chance that
+ * fits the slot's former contents. */
 static void test_torn(void **state)
 {
     (void)state;
@@ -249,7 +249,7 @@ static int load_and_say(void *ctx, int slot, void *data, size_t cap, size_t *len
     return rc;
 }
 
-/* A slot of a length that no state has does not count, whatever is in it. */
+/* A slot whose length no state has does not count, whatever it holds. */
 static void test_lengths(void **state)
 {
     static const size_t lengths[] = {

@@ -304,7 +304,7 @@ static void test_inbox_records(void **state)
     avito_enable_inbox_records(&options);
     assert_int_equal(avito_inbox_init(&inbox, &l.client, &options), AVITO_OK);
 
-    /* An inbox brings the rate, and no retries: options that were copied from its lane are no leave for them. */
+    /* An inbox links the rate, and no retries: options copied from its lane do not enable them. */
     script_connect_with(&l.script, 0, AVITO_ERR_CONNECT);
     assert_int_equal(avito_inbox_next(&inbox, &message), AVITO_ERR_CONNECT);
     avito_client_close(&l.client);
@@ -469,7 +469,7 @@ static void test_settling(void **state)
     lane_end(&l);
 }
 
-/* The message as the service stored it. Whoever only wants it sent need not ask for that. */
+/* The message as the service stored it, for a caller that asks for it. */
 static void test_sent(void **state)
 {
     static const char stored[] =
@@ -680,7 +680,8 @@ static int load_dated(void *ctx, avito_token *token)
     return AVITO_OK;
 }
 
-/* What is stored may be newer than what was refused: the same token is not, though its copy may go. */
+/* The stored token may be newer than the refused one. If it is the same, it is not used again, though its
+ * copy may be dropped. */
 static void test_refused_token_of_the_store_in_one_copy(void **state)
 {
     struct lane l;

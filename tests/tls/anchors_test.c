@@ -195,7 +195,7 @@ static void other_keys_are_skipped(void **state)
     free(both);
 }
 
-/* What is skipped takes no room: the size that ROOM names is enough. */
+/* A skipped certificate takes no room: the size that ROOM names is enough. */
 static void skipped_certificate_last(void **state)
 {
     size_t len;
@@ -329,7 +329,7 @@ static void bytes_after_a_certificate(void **state)
     }
 }
 
-/* Nothing may be given as nothing. */
+/* A text of no length may be NULL. */
 static void no_bytes(void **state)
 {
     (void)state;

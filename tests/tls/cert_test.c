@@ -356,7 +356,7 @@ static void many_extensions(void **state)
     }
 }
 
-/* As many fields as a server likes are skipped, and the version stays the first. */
+/* Any number of fields is skipped, and the version stays the first. */
 static void many_fields(void **state)
 {
     unsigned char fields[1000];
@@ -372,7 +372,7 @@ static void many_fields(void **state)
     }
 }
 
-/* The extensions come once: what a second list says could be missed by who reads the first. */
+/* The extensions come once: a reader of the first list could miss a second one. */
 static void extensions_twice(void **state)
 {
     unsigned char fields[600];
@@ -432,7 +432,7 @@ static void endless_chain(void **state)
 
 /* ---- BearSSL's errors ---- */
 
-/* Each that a caller can do something about has a result of its own; all others say that it was TLS. */
+/* An error that a caller can mend has a result of its own. All others are AVITO_ERR_TLS. */
 static void results_of_bearssl(void **state)
 {
     static const struct {
@@ -464,7 +464,7 @@ static void results_of_bearssl(void **state)
     }
 }
 
-/* What begins the certificate, and each part that is read inside, is a sequence that holds something. */
+/* The certificate, and each part that is read inside it, is a sequence that is not empty. */
 static void other_tags(void **state)
 {
     static const size_t places[] = {

@@ -95,7 +95,8 @@ static avito_sent_query sent = {"x", NULL, 100, NULL, 0, 1, 1};
 static avito_consent consent = {"messenger:read", NULL, "https://a/b", false};
 static avito_blacklist_user user = {9, 0, AVITO_REASON_SPAM};
 
-/* What a parameter is given by its type and name, the first row that fits; any other is a result. */
+/* The argument for a parameter by its type and name: the first row that fits. Any other parameter is for a
+ * result. */
 static const struct argument {
     const char *type, *name; /* NULL: any */
     void *value;
@@ -133,7 +134,7 @@ static int call(const struct function *f)
     return (int)o.result;
 }
 
-/* They talk, too, and are called together with one of those above, or in a test of their own. */
+/* These talk, too. They are called together with one of those above, or in a test of their own. */
 static const char *const along[] = {"avito_step",
                                     "avito_next_chat",
                                     "avito_next_message",
@@ -146,7 +147,7 @@ static const char *const along[] = {"avito_step",
                                     "avito_webhook_receive",
                                     "avito_posix_sign_in"};
 
-/* They move no byte: they set something up, look at what has come, or decode it. */
+/* These move no byte: they set something up, look at received bytes, or decode them. */
 static const char *const quiet[] = {
     "avito_list_offset",     "avito_account_by_consent", "avito_client_init",
     "avito_wants",           "avito_confirm_sends",      "avito_inbox_init",

@@ -257,7 +257,7 @@ ssize_t __wrap_getrandom(void *out, size_t len, unsigned flags)
     return fails("getrandom", &rc) ? rc : __real_getrandom(out, len, flags);
 }
 
-/* What a look-up of names gives: a list of ours, or an error. */
+/* The result of a look-up of names: a list of ours, or an error. */
 static struct addrinfo *names;
 static int names_error;
 static int names_held; /* lists that were not given back */
@@ -449,7 +449,7 @@ static void hang_up(void)
     }
 }
 
-/* Where one address fails at once, the next one has its turn; the last error is reported. */
+/* After an address that fails at once the next one is tried. The last error is reported. */
 static void addresses_that_fail_at_once(void **state)
 {
     static const struct {
@@ -492,8 +492,8 @@ static void clock_goes_on(long ms)
     stopped.tv_nsec %= 1000000000;
 }
 
-/* Four silent addresses have a quarter of the fifteen seconds each, to the millisecond; the last one has what
- * is left. */
+/* Each of four silent addresses gets a quarter of the fifteen seconds, to the millisecond. The last one gets
+ * the rest. */
 static void shares_of_the_time(void **state)
 {
     (void)state;
@@ -929,7 +929,7 @@ static void the_environment(void **state)
     forget_environment();
 }
 
-/* An option that is given is meant, though it is empty: the environment does not stand in for it. */
+/* An option that is set counts even if it is empty: the environment does not replace it. */
 static void empty_options(void **state)
 {
     avito_posix_options o;
@@ -985,7 +985,7 @@ static void the_systems_roots(void **state)
     let_work();
 }
 
-/* More roots than there is room for: that is said, and what to do. */
+/* More roots than there is room for: the error says so, and what to do. */
 static void more_roots_than_fit(void **state)
 {
     static char pem[65536];
@@ -1010,7 +1010,7 @@ static void more_roots_than_fit(void **state)
     (void)remove("build/many-roots.pem");
 }
 
-/* A folder that may fail does not keep a program from reading; of an account by consent it must not fail. */
+/* A folder that may fail does not keep a program from reading. For an account by consent it must not fail. */
 static void a_folder_that_may_fail(void **state)
 {
     avito_posix_options o = options_here();
@@ -1108,7 +1108,7 @@ static int resolve_later(void *ctx, const char *host, avito_tcp_address *out, si
     return AVITO_AGAIN;
 }
 
-/* A result in words: the library's, those of the folder, those of the server. */
+/* A result in words: the library's, the folder's or the server's. */
 static void words(void **state)
 {
     avito_posix_options o = options_here();
@@ -1166,8 +1166,8 @@ static void words(void **state)
     avito_posix_close(&avito);
 }
 
-/* A folder that may fail, and a new token: the old one in the folder does not come back when the
- * new one cannot be saved. */
+/* A folder that may fail, and a new token that cannot be saved: the old one in the folder does not come back.
+ * */
 static void an_old_token_does_not_come_back(void **state)
 {
     avito_posix_options o = options_here();
@@ -1196,7 +1196,7 @@ static void an_old_token_does_not_come_back(void **state)
     avito_posix_close(&avito);
 }
 
-/* Who asks for an inbox' options once more does not take its memory away. */
+/* Asking for an inbox' options once more leaves the inbox its memory. */
 static void options_while_an_inbox_reads(void **state)
 {
     avito_posix_options o = options_here();
@@ -1332,7 +1332,7 @@ static void a_thread_looks_names_up(void **state)
     let_work();
 }
 
-/* Until what was asked for when the struct was opened has come. */
+/* Waits until the look-up that began with the struct has ended. */
 static void wait_for_the_thread(void)
 {
     struct pollfd one = {avito.priv.look_up, POLLIN, 0};
@@ -1341,7 +1341,7 @@ static void wait_for_the_thread(void)
     assert_int_equal(__real_poll(&one, 1, 10000), 1);
 }
 
-/* What was looked up long before a connect is no answer to it: not that it failed, and not an old address. */
+/* A look-up long before a connect is no answer to it, neither its failure nor its old address. */
 static void a_look_up_of_long_ago(void **state)
 {
     avito_posix_options o = options_here();

@@ -466,8 +466,8 @@ static void below_breaks_the_rules(void **state)
     peer_free(&peer);
 }
 
-/* Half duplex, with a record that is held back: what the look for an answer brings. Nothing lets the
- * record go, an end or an error ends the connection. */
+/* Half duplex, with a record that is held back while the lane looks for an answer. If there is none, the
+ * record leaves. An end or an error ends the connection. */
 static void below_breaks_the_rules_in_between(void **state)
 {
     static const struct {
@@ -528,8 +528,8 @@ static void record_read_ahead_in_between(void **state)
     peer_free(&peer);
 }
 
-/* Half duplex, within a record of the server: that is read before anything is sent. It ends in the middle, or
- * is the server's goodbye: nothing can be sent any more. */
+/* Half duplex, in the middle of a server's record: it is read before anything is sent. If it breaks off, or
+ * is the server's close_notify, nothing can be sent any more. */
 static void sending_within_a_last_record(void **state)
 {
     char bytes[2];
@@ -562,7 +562,8 @@ static void sending_within_a_last_record(void **state)
     }
 }
 
-/* The look of one byte at a kept connection takes a record that has begun for something unasked. */
+/* The look of one byte at a kept connection treats a record that has begun as bytes that were not asked for.
+ * */
 static void look_within_a_record(void **state)
 {
     char byte;
@@ -581,8 +582,7 @@ static void look_within_a_record(void **state)
     peer_free(&peer);
 }
 
-/* 0 bytes are none, an end that was reported stays, and the transport below need not count what
- * moves. */
+/* 0 bytes mean AGAIN, an end that was reported stays, and the transport below need not count what moves. */
 static void nothing_and_the_end(void **state)
 {
     char byte;
@@ -777,7 +777,7 @@ static void more_fills_records(void **state)
     }
 }
 
-/* A lane that said "more" and then only listens still gets its record sent. */
+/* A lane that said "more" and then only listens still has its record sent. */
 static void held_back_is_not_forgotten(void **state)
 {
     (void)state;

@@ -268,7 +268,7 @@ static void test_degrees(void **state)
     }
 }
 
-/* A number in a member that is not known, cut anywhere: whether it is one is found all the same. */
+/* A number in an unknown member, cut anywhere: a malformed one is still found. */
 static void test_passed_numbers(void **state)
 {
     static const struct {
@@ -297,7 +297,7 @@ static void test_passed_numbers(void **state)
     }
 }
 
-/* For a text that is only shown, a number is taken as it is written; one that is too long for a number is none. */
+/* Where a text is only shown, a number is taken as it is written. One that is too long is left out. */
 static void test_number_as_text(void **state)
 {
     static const char form[] =
@@ -362,7 +362,7 @@ static void test_value_before_type(void **state)
     }
 }
 
-/* How many models and lists are open at once, at most, inside this one and with it: it is the `own`-th. */
+/* The most models and lists that are open at once in this one, which is number `own` of them. */
 static unsigned nesting(const struct avitoi_schema *schema, unsigned own)
 {
     unsigned deepest = own;
@@ -383,7 +383,7 @@ static unsigned nesting(const struct avitoi_schema *schema, unsigned own)
     return deepest;
 }
 
-/* The stack of open models has room for every answer: what the short ways do not ask for each object. */
+/* The stack of open models has room for every answer, so the short ways need not check it for each object. */
 static void test_nesting(void **state)
 {
     (void)state;
@@ -395,8 +395,8 @@ static void test_nesting(void **state)
     assert_in_range(nesting(&avitoi_schema_self.schema, 1), 1, AVITOI_JSON_LEVELS);
 }
 
-/* A refusal's reasons may lie in each other as deep as a server likes, which is no model of ours: it is no
- * answer from where the stack ends. */
+/* A server may nest a refusal's reasons as deeply as it likes. No model of ours is that deep: where the stack
+ * of open models ends, the answer is JSON_DEPTH. */
 static void test_nested_reasons(void **state)
 {
     (void)state;
@@ -421,7 +421,7 @@ static void test_nested_reasons(void **state)
     }
 }
 
-/* ... and the call was refused all the same, with what came as its text. */
+/* ... and the call still counts as refused, with the text that had come. */
 static void test_nested_refusal(void **state)
 {
     char body[600] = "{\"message\":\"no\",\"result\":";

@@ -201,7 +201,7 @@ static void test_long(void **state)
     }
 }
 
-/* Those of the answer before count, so that it may end in any byte of the next status line. */
+/* The bytes of the head before count, so that the limit may fall on any byte of the next status line. */
 static void test_long_before_the_answer(void **state)
 {
     static const char begin[] = "HTTP/1.1 103 Early Hints\r\nX: ";

@@ -292,7 +292,7 @@ static void power_may_go_anywhere(void **state)
     }
 }
 
-/* The model can fail: it notices when either kind of fsync() is left out. */
+/* The model's test: it notices when either kind of fsync() is left out. */
 static void a_disk_that_does_not_sync_is_noticed(void **state)
 {
     (void)state;
@@ -989,7 +989,8 @@ static void let_meddle(struct lane *l, const char *when, void (*does)(void))
     l->client.o.transport.functions = &meddler.functions;
 }
 
-/* It was sent, though there is no note of it any more: that is no failure, and nothing that another one did. */
+/* Our message was sent, and meanwhile its note was removed: the result is a success, and the message is ours.
+ * */
 static void a_key_that_another_program_forgets(void **state)
 {
     static const char *const answers[] = {LIST(""), ROW("m1", "2", "hi")};
@@ -1117,8 +1118,8 @@ static void a_send_in_doubt_is_looked_up(void **state)
     lane_free(&l);
 }
 
-/* A send that was begun long ago and is not in its chat: it cannot be proved unsent any more, and
- * this stays so. */
+/* A send that was begun long ago and is not in its chat: it can no longer be proved unsent, and this stays
+ * so. */
 static void a_send_that_is_not_there(void **state)
 {
     static const char *const lists[] = {OLD};
@@ -1150,7 +1151,7 @@ static int send_picture_once(struct lane *l, avito_outcome *outcome)
     "{\"id\":\"" id "\",\"author_id\":7,\"created\":170000000" second                              \
     ",\"type\":\"image\",\"direction\":\"out\",\"content\":{\"image\":{\"sizes\":{}}}}"
 
-/* The same of a picture, in a chat that was empty: any picture of ours that no other key has. */
+/* The same for a picture in a chat that was empty: any picture of ours that belongs to no other key. */
 static void a_picture_is_sent_once(void **state)
 {
     static const char *const sent[] = {LIST(""), PICTURE("p1", "2")};
@@ -1180,7 +1181,7 @@ static void a_picture_is_sent_once(void **state)
     lane_free(&l);
 }
 
-/* Each list over a connection of its own: what is behind the baseline is not read. */
+/* Each list has a connection of its own: rows after the baseline are not read. */
 static void lane_of_lists(struct lane *l, const char *const *lists, size_t count)
 {
     lane_of_answers(l, NULL, 0);

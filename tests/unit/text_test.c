@@ -142,7 +142,7 @@ static void test_malformed_utf8(void **state)
     }
 }
 
-/* Length in bytes of what a person sees as the first character. */
+/* The bytes of the first character, as a person sees it. */
 static void test_graphemes(void **state)
 {
     static const struct {

@@ -957,7 +957,7 @@ static void test_empty_line_after_a_request(void **state)
     assert_int_equal(receive(EVENT, 800), AVITO_OK);
 }
 
-/* What is said for nothing gives nobody more time: that no byte has left, that nothing is dealt with. */
+/* Calls of sent() with no byte and of done() with no event give nobody more time. */
 static void test_done_and_sent_without_need(void **state)
 {
     (void)state;

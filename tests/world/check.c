@@ -56,7 +56,7 @@ static int job_of(const world *w, uint64_t request)
     return -1;
 }
 
-/* A send reads the chat back: does it have to? */
+/* A send reads the chat back: is that needed? */
 void check_read_back(world *w, struct lane *l)
 {
     job *j = &w->jobs[l->job];
@@ -217,7 +217,7 @@ static bool owed(const world *w, const note *n)
         due = n->created > w->start_newest ||
               (n->created == w->start_newest &&
                (o->start != AVITO_START_NOW || n->visible_ms > w->start_ms));
-        /* This cannot be judged once a message came whose time is not believed. */
+        /* This cannot be judged after a message whose time is not believed. */
         due = due && !(o->start == AVITO_START_NOW && n->odd && n->visible_ms <= w->start_ms) &&
               !before_the_start(w, n);
     } else {

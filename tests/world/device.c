@@ -988,7 +988,7 @@ static int own_over(struct lane *l, int rc)
     return rc < 0 ? AVITO_OK : rc;
 }
 
-/* The program goes on with its list, and asks the inbox too early. */
+/* The program continues its list, and asks the inbox too early. */
 static int own_step(world *w, struct lane *l)
 {
     const bool at_row = avito_wants(&l->client) == 0;

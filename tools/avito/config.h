@@ -42,8 +42,8 @@ typedef struct config {
 int config_load(config *c, const char *path);
 void config_free(config *c);
 
-/* EXIT_DONE, or EXIT_LOCAL: out of memory. Choosing an account adds to a configuration what `avito login` stored: who
- * needs it once more as it was read copies it before. */
+/* EXIT_DONE, or EXIT_LOCAL: out of memory. Choosing an account adds to a configuration what `avito login`
+ * stored, so copy it first if you need it again as it was read. */
 int config_copy(config *to, const config *from);
 
 /* Frees what `to` holds and moves `from` there. */
@@ -52,7 +52,7 @@ void config_take(config *to, config *from);
 /* The value of a key, or NULL. */
 const char *config_value(const config *c, const char *section, const char *key);
 
-/* What a row says; of a file that it names, which one it is, and when it was written last. */
+/* A hash of a row; for a file that it names also which file that is, and when it was last written. */
 uint64_t config_hash(uint64_t so_far, const config_row *row);
 
 /* For keys that `avito gateway` reads: says what is wrong with a section. Returns EXIT_USAGE. */

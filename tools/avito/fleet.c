@@ -438,7 +438,7 @@ static void raise_epoch(fleet_account *a, uint32_t epoch)
     see_epoch(a, epoch);
 }
 
-/* This node holds the account, or has read everything for its claim. */
+/* Does this node hold the account, or has it read everything for its claim? */
 static bool writes_ledger(const fleet_account *a)
 {
     return a->state == FLEET_ACTIVE || (a->state == FLEET_CLAIMING && a->priv.step >= STEP_LEDGER);
@@ -757,7 +757,8 @@ static void claim_connected(fleet_account *a, const mqtt_event *e, uint32_t now_
     ask_broker(a, now_ms);
 }
 
-/* What cannot be read is not what is not there: our own file would count then, and the ledger's session would end. */
+/* A state that cannot be read does not count as missing: otherwise our own file would count, and the ledger's
+ * session would end. */
 static void cannot_read(fleet_account *a, uint32_t now_ms)
 {
     give_up(a,
@@ -1631,8 +1632,8 @@ static void step_account(fleet_account *a, uint32_t now_ms)
     }
 }
 
-/* The broker has no ledger of an account that we know: it forgot, or it is another broker. And hints that are owed, each
- * with the whole ledger. */
+/* Sends hints. The broker may have no ledger of an account that we know, because it forgot or is another
+ * broker; and some hints are owed, each with the whole ledger. */
 static void hint_the_rest(fleet *f, uint32_t now_ms)
 {
     const avito_str nothing = {NULL, 0};
@@ -1807,7 +1808,7 @@ static void begin_append(fleet_account *a, const char *lines, size_t len, avito_
     a->priv.pending_version = ++a->priv.ledger.version;
 }
 
-/* Our file refuses it. What is only begun, and was never heard of before, has not left. */
+/* Our file refuses it. A send that is only noted as begun, and was not known before, has not left. */
 static void take_back(fleet_account *a, int error)
 {
     const ledger_entry *known = ledger_find(&a->priv.known, a->priv.pending_id);
@@ -1843,7 +1844,8 @@ static void keep_pending(fleet_account *a, const char *lines, size_t len, bool w
     }
 }
 
-/* Events come between steps, so it may have begun after the last one: that is no long time, though it looks so. */
+/* Events come between steps, so it may have begun after the last step. The difference then looks like a long
+ * time, but is none. */
 static bool is_denied_for_long(const fleet_account *a)
 {
     const fleet *f = a->priv.f;
@@ -1852,7 +1854,7 @@ static bool is_denied_for_long(const fleet_account *a)
     return a->priv.ledger.denied && ms >= f->o.times.denied && ms < UINT32_MAX - f->o.times.denied;
 }
 
-/* The broker's ledger stays without it. What is said now, we keep for a hint. */
+/* The broker's ledger never gets it. We keep the answer for a hint. */
 static int end_denied(fleet_account *a)
 {
     if (!a->priv.unsaid && !is_settled(a)) {
@@ -1936,7 +1938,7 @@ static int take_newest(fleet_account *a, int slot, const void *data, size_t len)
     return AVITO_OK;
 }
 
-/* Our file comes first, if somebody waits: a state that the file cannot take is no start for others. */
+/* If somebody waits, our file comes first: others must not start from a state that the file cannot take. */
 int fleet_save_inbox(fleet_account *a, int slot, const void *data, size_t len, bool accepting)
 {
     const fleet_hooks *h = &a->priv.f->o.hooks;
@@ -1956,8 +1958,8 @@ int fleet_save_inbox(fleet_account *a, int slot, const void *data, size_t len, b
                                                                       : (int)AVITO_ERR_FILE;
 }
 
-/* Our own counts where the broker has none, and then it gets it, since the next holder has no other. The inbox loads the
- * newest slot last. */
+/* If the broker has no state, ours counts, and the broker gets it, because the next holder has no other. The
+ * inbox loads the newest slot last. */
 int fleet_load_inbox(fleet_account *a, int slot, void *data, size_t cap, size_t *len)
 {
     const fleet_hooks *h = &a->priv.f->o.hooks;

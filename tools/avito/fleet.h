@@ -45,7 +45,7 @@ typedef struct fleet_times {
     uint32_t denied;                   /* after the broker said no */
 } fleet_times;
 
-/* The times of the rules; a `percent` other than 100 is for tests. The gap is not scaled. */
+/* The times of the rules. A `percent` other than 100 is for tests; the gap is not scaled. */
 fleet_times fleet_times_of(unsigned percent);
 
 /* The client id of an account's connection: without the secret nobody can disconnect its holder. */
@@ -101,8 +101,9 @@ typedef struct fleet_hooks {
     /* A write that somebody waits for was stored or refused. */
     void (*stored)(void *ctx, struct fleet_account *a);
     void (*ring)(void *ctx, struct fleet_account *a, int64_t user_id);
-    /* Files of this node. AVITO_OK, an error, or, of the first two, AVITO_AGAIN: it is under way, the same is asked again
-     * until it has ended. Of a slot only while a message is accepted. */
+    /* Files of this node. Each gives AVITO_OK or an error. The first two may give AVITO_AGAIN, that of a slot
+     * only while a message is accepted: the write is in progress, and the same call is repeated until it has
+     * ended. */
     int (*keep_ledger)(void *ctx, struct fleet_account *a, const char *lines, size_t len,
                        bool append);
     int (*keep_slot)(void *ctx, struct fleet_account *a, int slot, const void *data, size_t len);

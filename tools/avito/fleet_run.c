@@ -163,7 +163,7 @@ static int hook_keep_epoch(void *ctx, fleet_account *a, uint32_t epoch)
 
 /* ---- hooks: the gateway of an account ---- */
 
-/* An account that goes to and fro would fill the log. */
+/* An account that moves to and fro would fill the log. */
 static void hook_say(void *ctx, const char *name, const char *text)
 {
     fleet_run *f = ctx;
@@ -401,8 +401,8 @@ int fleet_run_open(fleet_run **out, const fleet_run_options *from, char *path, s
     return EXIT_DONE;
 }
 
-/* What this node's file says; *text NULL: there is none. EXIT_DONE, or a status after saying why not: it may say what
- * keeps a send from being done twice. */
+/* The text of this node's file; *text NULL: there is none. EXIT_DONE, or a status after saying why it cannot
+ * be read: its notes may keep a send from being repeated. */
 static int read_own(const char *folder, const char *name, char **text, size_t *len)
 {
     const int rc = disk_read(folder, name, text, len);

@@ -17,7 +17,8 @@ typedef struct fleet_seat {
     struct gateway_voice voice; /* what is said of its account, by whichever gateway */
 } fleet_seat;
 
-/* The account is ours: makes its gateway, to which the caller adds the account. What the claim knows is set here. */
+/* The account is ours: makes its gateway, to which the caller adds the account, and sets what the claim
+ * knows. */
 void fleet_seat_begin(fleet_seat *s, const gateway_options *options);
 
 /* The account is added: the gateway begins, and gets the commands that came early. */
@@ -29,7 +30,7 @@ void fleet_seat_end(fleet_seat *s);
 /* The connection is closed: what came early comes again with the next one. */
 void fleet_seat_forget(fleet_seat *s);
 
-/* Takes an event of its connection. What is due for the account then, its gateway says. */
+/* Takes an event of its connection. Afterwards its gateway says what is due for the account. */
 void fleet_seat_event(fleet_seat *s, const mqtt_event *e, uint32_t boot_ms, uint32_t now_ms);
 
 /* The stores of its account; the first argument of each is the seat. */

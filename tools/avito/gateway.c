@@ -336,7 +336,7 @@ static void discovery_topic(const gateway_account *a, char out[GATEWAY_TOPIC_MAX
              a->o.name);
 }
 
-/* What Home Assistant was told once and is not told any more stays there: it has to be removed. */
+/* An entity that Home Assistant was told of stays there, so one that is gone has to be removed. */
 static int publish_removal(gateway_account *a)
 {
     char topic[GATEWAY_TOPIC_MAX];
@@ -773,7 +773,7 @@ static void tell_events(gateway_account *a)
     }
 }
 
-/* What the service said last of the tariff stands in the state. */
+/* The state says what the service last said about the tariff. */
 static void note_tariff(gateway_account *a)
 {
     const bool unpaid = avito_account_unpaid(a->o.reader->account);

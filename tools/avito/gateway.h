@@ -225,7 +225,7 @@ void gateway_voice_tell(const gateway_options *o, struct gateway_voice *v, const
                         const char *text);
 bool gateway_voice_owes(const gateway_options *o, const struct gateway_voice *v);
 
-/* Lines were left out, and may be said now: who still has something to say says it again. */
+/* Lines were left out, and there is room again: whoever still has a problem reports it again. */
 bool gateway_owes_line(const gateway *g);
 
 /* The write that is_saving() reported has ended. */

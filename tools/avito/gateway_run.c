@@ -691,7 +691,7 @@ static void say_not_taken(struct run *r)
     say_line(r, NULL, say(TEXT("the configuration is not taken", "настройки не приняты")));
 }
 
-/* Begins anew with another configuration; if that does not work, with the one before. */
+/* Starts again with another configuration. If that fails, it returns to the one before. */
 static void begin_with(struct run *r, config *fresh)
 {
     say_goodbye(r);
@@ -760,7 +760,7 @@ static void go_on_changing(struct run *r)
     }
 }
 
-/* What was said of removed accounts leaves first. */
+/* Publications about removed accounts leave first. */
 static void ask_for_left_commands(struct run *r)
 {
     const void *data;
@@ -897,7 +897,7 @@ static void step_account(served *s, uint32_t now)
     note_due(s, now);
 }
 
-/* What the account waited for may be on the disk. */
+/* The write that the account waited for may have ended. */
 static void step_woken(served *s, uint32_t now)
 {
     if (s->woken) {
@@ -941,7 +941,7 @@ static void note_all(struct run *r, uint32_t now)
     }
 }
 
-/* What the broker said may have made an account due. */
+/* A packet of the broker may have made an account due. */
 static void step_broker(struct run *r)
 {
     const uint32_t now = avito_posix_clock_ms(NULL);

@@ -176,7 +176,7 @@ static bool is_over(const struct gateway_job *j)
     return j->phase >= ANSWERING;
 }
 
-/* It has the lane, or waits for the disk. */
+/* Does it have the lane, or wait for the disk? */
 static bool is_in_work(const struct gateway_job *j)
 {
     return j->phase == CALLING || j->phase == NOTING || j->phase == SETTLING;
@@ -461,8 +461,8 @@ static void answer_from(struct gateway_job *j, const ledger_entry *e)
     start_answering(j);
 }
 
-/* What the ledger has learnt of it from another gateway; NULL: nothing that counts here. What was refused elsewhere says
- * nothing of a request that may have left here. */
+/* The entry that the ledger has learnt from another gateway; NULL: none that counts here. A refusal elsewhere
+ * says nothing about a request that may have left here. */
 static const ledger_entry *learnt(const gateway_account *a, const struct gateway_job *j)
 {
     const ledger_entry *e = is_own(j) ? NULL : ledger_find(&a->ledger, j->id);
@@ -581,8 +581,8 @@ void gateway_job_answered(gateway_account *a, struct gateway_job *j, uint8_t rea
     }
 }
 
-/* If the command came to a gateway that does not know, it would do what is called "not sent". So it is acknowledged
- * first. False: there is no room. */
+/* A gateway that does not know of the refusal would carry out a command that was called "not sent". So the
+ * command is acknowledged first. False: there is no room. */
 static bool refusal_can_be_said(gateway_account *a, struct gateway_job *j)
 {
     gateway *g = a->priv.g;
@@ -719,7 +719,7 @@ static int call_unread(gateway_account *a, struct gateway_job *j)
     return avito_get_chats(a->lane->client, a->user_id, &query, a->lane->arena, &j->out.chats);
 }
 
-/* So long a request waits for its turn, if requests are limited. */
+/* How long a request waits for its turn if requests are limited. */
 static uint32_t turn_ms(const gateway_account *a)
 {
     const uint32_t rate = a->o.reader->account->o.requests_per_minute;

@@ -100,9 +100,9 @@ const ledger_entry *ledger_begun(const ledger *l, size_t n);
 /* Ids of messages that belong to other sends of the same text in the same chat; at most `cap`. */
 size_t ledger_claimed(const ledger *l, const ledger_entry *of, const char **ids, size_t cap);
 
-/* What two gateways say of one id need not be the same, if both tried it. A message in the chat is there, whatever became
- * of the other attempt; one that may be there is not ruled out by a refusal of the other; and each outcome is better than
- * "begun". */
+/* Two gateways that tried one id may say different things about it. A message in the chat is there, whatever
+ * became of the other attempt. One that may be there is not ruled out by a refusal of the other. Each outcome
+ * is better than "begun". */
 bool ledger_outranks(enum ledger_state state, enum ledger_state than);
 
 /* Takes over what the lines of another ledger know better: an id that is new here, or a state that outranks ours. Only in

@@ -21,7 +21,7 @@ static bool is_same_file(const struct stat *a, const struct stat *b)
            a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-/* One that was written again since is another; who uses the old one keeps it. */
+/* A file that was written since then counts as another one. Users of the old roots keep them. */
 static struct roots *find(const char *ca_file)
 {
     struct roots *r = all;

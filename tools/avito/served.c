@@ -222,7 +222,8 @@ static bool has_word(const char *const *words, const char *word)
     return *words != NULL;
 }
 
-/* Writes both lists. If that fails, an entity that goes later stays there: no reason to serve nothing. */
+/* Writes both lists. If that fails, an entity that goes later stays in Home Assistant, but the account is
+ * still served. */
 static void keep_told(const served *s, const char *const *more)
 {
     char *text = NULL;
@@ -363,8 +364,8 @@ static int take_lock(served *s)
     return EXIT_LOCAL;
 }
 
-/* Up to a twentieth less, for each account its own part: after a break that made all accounts poll at once, they drift
- * apart again. */
+/* Up to a twentieth less, by a part that differs between accounts: after a break that made all accounts poll
+ * at once, they drift apart again. */
 static uint32_t between_polls_ms(const char *name, uint32_t poll_s)
 {
     return poll_s * 1000u -
@@ -408,7 +409,7 @@ static int add(served *s, gateway *g, const char *webhook_url, const served_stor
     return gateway_add(g, &s->core, &o) == AVITO_OK ? EXIT_DONE : EXIT_LOCAL;
 }
 
-/* All of it that needs neither lock nor gateway. NULL, and an exit status, after saying why not. */
+/* Sets up what needs neither lock nor gateway. NULL, and an exit status, after saying why not. */
 static served *make(const config *c, const account *from, bool notified, int *status)
 {
     char problem[CONFIG_PROBLEM_SIZE];

@@ -201,7 +201,7 @@ typedef enum sim_webhook_step {
     SIM_WEBHOOK_QUEUED,
     SIM_WEBHOOK_TRIED,
     SIM_WEBHOOK_DONE,
-    SIM_WEBHOOK_FAILED, /* this try; `status` says how */
+    SIM_WEBHOOK_FAILED, /* this attempt; `status` says how */
     SIM_WEBHOOK_GIVEN_UP
 } sim_webhook_step;
 
@@ -254,9 +254,9 @@ typedef struct sim_options {
     bool empty_as_array;    /* an empty object is written [], as PHP does; "delete" answers so */
     sim_tariff tariff;
     sim_body foreign_body; /* the words of a refusal that no token cures */
-    /* Optional, for rows that are not as one expects. The time to show of a chat or a message in place
-     * of `seconds`; INT64_MIN: null. And the chat in row `row` of `count`, as a number in the order of
-     * their last update; each once. */
+    /* Optional, for unusual rows. The first gives the time to show of a chat or a message in place of
+     * `seconds`; INT64_MIN: null. The second gives the chat in row `row` of `count`, as a number in the order
+     * of their last update; each once. */
     int64_t (*time_shown)(void *ctx, const char *id, int64_t seconds);
     size_t (*chat_in_row)(void *ctx, size_t row, size_t count);
     /* messages */
