@@ -8094,8 +8094,8 @@ static bool avitoi_fast_line_value(struct avitoi_head *h, char *word, const char
 
 #define AVITOI_FAST_LINE_LENGTH_(name, word) | 1u << (sizeof(#word) - 1u)
 
-/* Is it this name, in any case? (A CR would be taken for a dash; but there is none in a name.) None of
- * interest is shorter than four bytes, which are compared at a time. */
+/* Is it this name, in any case? A CR would pass for a dash, but no name has one. Four bytes are compared at a
+ * time: no name of interest is shorter. */
 static bool avitoi_fast_line_is(const char *p, const char *name, size_t n)
 {
     size_t at = 0;
@@ -8472,7 +8472,7 @@ static AVITOI_INLINE void avitoi_fast_text_took(struct avitoi_fast_text_run *r, 
     }
 }
 
-/* The bytes before `p`, at most `n`, that begin a sequence and are not all of it. */
+/* How many bytes before `p`, of the last `n`, begin a sequence that is not complete. */
 static AVITOI_INLINE size_t avitoi_fast_text_begun(const char *p, size_t n)
 {
     if (n == 0 || avitoi_text_byte(p[-1]) < 0x80) {
@@ -8487,7 +8487,7 @@ static AVITOI_INLINE size_t avitoi_fast_text_begun(const char *p, size_t n)
     return (n > 2 && avitoi_text_byte(p[-3]) >= 0xf0) ? 3 : 0;
 }
 
-/* Whole blocks, up to what needs a closer look. False: no more blocks have a place. */
+/* Whole blocks, up to a byte that needs a closer look. False: there is no room for another block. */
 static AVITOI_INLINE bool avitoi_fast_text_blocks(struct avitoi_fast_text_run *r)
 {
     const ptrdiff_t ahead = r->end - r->p, room = r->top - r->out;
@@ -8508,7 +8508,7 @@ static AVITOI_INLINE bool avitoi_fast_text_blocks(struct avitoi_fast_text_run *r
     return stops != 0;
 }
 
-/* Single bytes, where a block has no place. */
+/* Single bytes, where there is no room for a block. */
 static AVITOI_INLINE void avitoi_fast_text_bytes(struct avitoi_fast_text_run *r)
 {
     while (r->p < r->end && r->out < r->top && avitoi_text_is_plain(*r->p)) {
@@ -8517,7 +8517,7 @@ static AVITOI_INLINE void avitoi_fast_text_bytes(struct avitoi_fast_text_run *r)
     }
 }
 
-/* One \uXXXX, or a pair of them, or many from one page. False: cut, wrong, or no room. */
+/* One \uXXXX, or a pair of them, or many from one block of code points. False: cut, wrong, or no room. */
 static bool avitoi_fast_text_units(const char **p, const char *end, char **out, const char *top)
 {
     uint32_t point;
@@ -9178,7 +9178,7 @@ static AVITOI_INLINE unsigned avitoi_fast_cut(struct avitoi_fast *r, size_t len,
     return avitoi_fast_leave(r, AVITOI_JSON_AT_STRING);
 }
 
-/* A text must not be longer than it is kept; a TYPE is judged. */
+/* A text must not be longer than what is kept of it. A TYPE is compared with that of its row. */
 static AVITOI_INLINE bool avitoi_fast_is_fine(struct avitoi_fast *r, const avito_str *s)
 {
     if (r->row->kind == AVITOI_SCHEMA_TEXT) {
@@ -10200,17 +10200,17 @@ AVITO_API int avito_next_voice_file(avito_client *client, avito_voice_file *out)
 AVITO_API int avito_list_subscriptions(avito_client *client, avito_arena *arena);
 AVITO_API int avito_next_subscription(avito_client *client, avito_subscription *out);
 
-/* Ends a list before its end: reads and drops up to drain_max bytes to keep the connection, else
- * closes it. If the account's refresh token has just left, the new pair is waited for: that one is good once.
+/* Ends a list early: reads and drops up to drain_max bytes to keep the connection, else closes it. If the
+ * account's refresh token has just left, it waits for the new pair, since that token is good only once.
  * AVITO_OK or AVITO_AGAIN; never fails otherwise. */
 AVITO_API int avito_list_end(avito_client *client, size_t drain_max);
 
 /* True between avito_list_*() and its end. */
 AVITO_API bool avito_list_open(const avito_client *client);
 
-/* Where a list of chats or messages is, in rows: the .offset at which another one goes on after the last row
- * that was given, or was an error. Between two pages it may be up to four rows less: those come again. Good
- * from avito_list_*() to the lane's next call, also after the end. Over 1000 nothing can be reached. 0
+/* Where a list of chats or messages is, in rows: the .offset at which another list goes on after the last row
+ * that was given or reported as an error. Between two pages it may be up to four rows less: those come again.
+ * Good from avito_list_*() to the lane's next call, also after the end. Over 1000 nothing can be reached. 0
  * without a lane. */
 AVITO_API int avito_list_offset(const avito_client *client);
 
@@ -10240,7 +10240,7 @@ typedef struct avito_consent {
     bool pro_users_flow;      /* as the official guide's address has it */
 } avito_consent;
 
-/* The same two with it: redirect_uri has to be named with the code, too. */
+/* The same two calls with these options: redirect_uri has to be named with the code, too. */
 AVITO_API int avito_consent_url(const avito_account *account, const avito_consent *consent, char *out,
                                 size_t cap, size_t *out_len);
 AVITO_API int avito_consent_exchange(avito_client *client, const avito_consent *consent,
@@ -10863,11 +10863,10 @@ AVITO_API int avito_tls_init(avito_tls *tls, const avito_tls_options *options);
 /* The transport to give to a client. `tls` must outlive it, must not move, and serves one lane. */
 AVITO_API avito_transport avito_tls_transport(avito_tls *tls);
 
-/* An arena in memory of `tls` that only the check of certificates needs, some 3 KB: for boards, after
- * init. Each handshake takes it back. Nothing in it is lost by that: while anything is, a connect is
- * AVITO_ERR_BUSY, so reset it before each call; so is one in the middle of a list that goes on to its
- * next page (.all_pages). .configure is called for each connection then. NULL only without a
- * good `tls`. */
+/* An arena in memory of `tls` that only the check of certificates needs, some 3 KB: for boards, after init.
+ * Each handshake takes it back, but never loses what it holds: while it holds anything, a connect is
+ * AVITO_ERR_BUSY. So reset it before each call. A list with .all_pages can be BUSY between two pages.
+ * .configure is then called for each connection. NULL only without a good `tls`. */
 AVITO_API avito_arena *avito_tls_arena(avito_tls *tls);
 
 /* The default choice of implementations: the fastest that the machine has, all curves. */
@@ -10877,9 +10876,9 @@ AVITO_API void avito_tls_profile(br_ssl_client_context *ssl, br_x509_minimal_con
 AVITO_API bool avito_tls_resumed(const avito_tls *tls);
 AVITO_API int avito_tls_suite(const avito_tls *tls);
 
-/* Whether nothing that .buffer holds is needed: no connection is open, or no record is under way either
- * way. Until the next call on its lane the memory may serve others, for instance lanes that take
- * turns with it. False without a good `tls`. */
+/* True if .buffer holds nothing that is needed: no connection is open, or no record is under way in either
+ * direction. Until the next call on its lane the memory may serve others, for instance lanes that take turns
+ * with it. False without a good `tls`. */
 AVITO_API bool avito_tls_at_rest(const avito_tls *tls);
 
 /* Takes the session out, to be put into another avito_tls or to survive a reboot. AVITO_OK, or
@@ -11308,7 +11307,8 @@ static int avitoi_list_get(avito_client *c, int rc, avito_arena *arena, void *ou
     return avitoi_client_start(c, rc, arena, out);
 }
 
-/* A group of mask bits of which none is set means the whole group; a part brings what it is in. */
+/* If no bit of a group is set, the whole group is meant. A bit for a part brings the bit of what the part is
+ * in. */
 static uint16_t avitoi_list_want(uint32_t want)
 {
     want |= (want & AVITO_CHAT_AVATARS) != 0 ? AVITO_CHAT_PROFILES : 0u;
@@ -11319,7 +11319,7 @@ static uint16_t avitoi_list_want(uint32_t want)
     return (uint16_t)want;
 }
 
-/* Notes what both lists that have pages are asked for. */
+/* Checks and notes the options that both lists with pages have. */
 static int avitoi_list_page(avito_client *c, int limit, int offset, bool all_pages, uint32_t want,
                             size_t cut_text_at)
 {
@@ -11476,7 +11476,7 @@ AVITO_API int avito_list_offset(const avito_client *client)
            (j->page_rows > 0 && (j->level > 2 || j->bad != 0) ? 1 : 0);
 }
 
-/* Enters a lane whose list is open. With the row the caller is done: no deadline ran meanwhile. */
+/* Enters a lane whose list is open. The caller is done with the row, and no deadline ran meanwhile. */
 static int avitoi_list_enter(avito_client *c)
 {
     const int rc = avitoi_machine_enter(c);
@@ -11687,8 +11687,8 @@ struct avitoi_list_history {
 };
 AVITOI_ASSERT(list_history_is_aligned, sizeof(struct avitoi_list_history) % AVITOI_ARENA_ALIGN == 0);
 
-/* Was the element in work given before, or, if it is bad, reported? It is from now on. An element that was
- * reported is still given if it comes again and is good: it is known by another hash. */
+/* Was the present element given before, or, if it is bad, reported? From now on it counts as such. An element
+ * that was reported is still given if it comes again and is good: a bad one is noted by another hash. */
 static bool avitoi_list_repeats(struct avitoi_json *j, bool bad)
 {
     struct avitoi_list_history *history = (struct avitoi_list_history *)(void *)j->mem.low_base;
@@ -11721,7 +11721,7 @@ static void avitoi_list_done(struct avitoi_json *j, const char *model)
     avitoi_json_element_done(j, model);
 }
 
-/* An element that breaks the model is reported once, and not at all if it was given. */
+/* An element that breaks the model is reported once, and not at all if it was given before. */
 static void avitoi_list_skip_element(struct avitoi_json *j, int code)
 {
     const bool known = avitoi_list_repeats(j, true);
@@ -11734,8 +11734,8 @@ static void avitoi_list_skip_element(struct avitoi_json *j, int code)
 static const struct avitoi_json_list avitoi_list_remembers = {
     avitoi_json_element_begins, avitoi_list_done, avitoi_list_skip_element, sizeof(struct avitoi_list_history)};
 
-/* The pages of a list share what they gave; a list that is collected also goes on where the page before
- * ended. */
+/* The pages of a list share the history of its elements. A list that is collected also continues in memory
+ * where the page before ended. */
 static void avitoi_list_begin_page(avito_client *c)
 {
     struct avitoi_json *j = &c->priv.json;
@@ -11814,7 +11814,7 @@ static const char avitoi_error_remedies[] = AVITO_ERRORS(AVITOI_ERROR_REMEDY_)
 #undef AVITOI_ERROR_TEXT_
 #undef AVITOI_ERROR_REMEDY_
 
-/* The entry for `code`, or the last one; where it is empty, the last one before that is not. */
+/* The entry for `code`, or the last one. An empty entry stands for the one before it. */
 static const char *avitoi_error_entry(const char *entries, int code)
 {
     const char *entry = entries;
@@ -11850,7 +11850,7 @@ AVITO_API const char *avito_error_remedy(int code)
  * brings. Goes out: a URL, and a pair of tokens. May not read an answer: TOKENS does that.
  */
 
-/* The one that the code was asked for with has to be there again (RFC 6749, 4.1.3). */
+/* The redirect address for which the code was issued must be named again (RFC 6749, 4.1.3). */
 static void avitoi_authorize_write_redirect(struct avitoi_writer *w, const avito_client *c, char which)
 {
     (void)which;
@@ -13875,9 +13875,9 @@ AVITOI_APART static bool avitoi_inbox_is_odd(const avito_inbox *in, uint32_t tim
 
 /* ---- the ring ---- */
 
-/* How long a time keeps its id: what is older is forgotten first, and what is below the horizon does no
- * harm then. A time that is not believed says nothing of that. The id is kept for as long as there is
- * something below the horizon, but other messages do not suffer from it. */
+/* The age of an id in the ring. The oldest is forgotten first, which does no harm below the horizon. A time
+ * that is not believed says nothing about age: such an id counts as old as the horizon, so it stays as long
+ * as there is an older one, and then makes room for others. */
 static uint32_t avitoi_inbox_ring_age(const avito_inbox *in, uint32_t created)
 {
     return created > avitoi_inbox_ceiling(in) ? avitoi_inbox_horizon(in) : created;
@@ -13939,8 +13939,8 @@ static bool avitoi_inbox_overflows(const avito_inbox *in)
     return in->priv.overrun || in->priv.odd_lost;
 }
 
-/* What a full ring forgets, or does not learn, may be given again if it is still read: an overrun. 0:
- * it is not full. Where the time is not believed the horizon is no help, and need not move. */
+/* A message that a full ring forgets, or does not learn, may be given again if its row is still read: an
+ * overrun. 0: the ring is not full. Where the time is not believed, the horizon need not move. */
 static void avitoi_inbox_ring_forgets(avito_inbox *in, uint32_t created)
 {
     if (created > 0 &&
@@ -14058,8 +14058,8 @@ static int avitoi_inbox_load_newest(avito_inbox *in)
     return first == AVITO_END ? avitoi_inbox_tells(in, AVITO_ERR_HOOK, first) : first;
 }
 
-/* The newest whole state that is stored, or a new one. Another account's is refused. What was under way
- * when the power went is made up for: marks, and an overrun that was not reported. */
+/* The newest whole state that is stored, or a new one. Another account's is refused. A power cut may have
+ * left marks undone or an overrun unreported: both are made up for. */
 static int avitoi_inbox_load(avito_inbox *in)
 {
     struct avitoi_inbox_state *s = avitoi_inbox_state_of(in);
@@ -14368,7 +14368,7 @@ static void avitoi_inbox_queue_lose(avito_inbox *in)
     in->priv.more = true;
 }
 
-/* Kept messages are gone with this, and the queue if the program has used the arena. */
+/* Gives up the kept messages, and the queue too if the program has used the arena. */
 static void avitoi_inbox_arena_to_queue(avito_inbox *in)
 {
     if (in->priv.queue_end > 0 && !avitoi_inbox_arena_ours(in, in->priv.queue_end)) {
@@ -14383,7 +14383,7 @@ static void avitoi_inbox_arena_to_queue(avito_inbox *in)
 /* A chat or a message of a list, or what was reached of it. */
 struct avitoi_inbox_row {
     avito_str id;
-    uint64_t key;  /* what the ring knows it by: the hash of its id, or of what else there is */
+    uint64_t key;  /* by which the ring knows it: the hash of its id, or of chat and time */
     uint32_t time; /* of the last update, or of creation; 0: it does not say */
     int rc;        /* < 0: it does not fit or breaks the model */
     const avito_message *message; /* the chat's last one, or this one; or NULL */
@@ -14456,8 +14456,8 @@ AVITOI_APART static bool avitoi_inbox_out_of_order(avito_inbox *in, uint32_t tim
 
 /* ---- pauses and failures ---- */
 
-/* While notifications come, polls are only a check, and rare. So they are when messages come again that
- * no horizon tells from others. */
+/* While notifications come, polls are only a check, and rare. They are rare, too, while messages come again
+ * that no horizon tells from others. */
 static uint32_t avitoi_inbox_round_pause(avito_inbox *in)
 {
     const uint32_t silent = avitoi_inbox_clock(in) - in->priv.heard_ms;
@@ -14637,8 +14637,8 @@ static int avitoi_inbox_open(avito_inbox *in)
     return rc;
 }
 
-/* A stored horizon that turns out to be too late hides what comes: it goes back to where it would be
- * without that. */
+/* A stored horizon that turns out to lie ahead would hide new messages: it goes back to the overlap before
+ * now. */
 static void avitoi_inbox_set_back(avito_inbox *in)
 {
     if (avitoi_inbox_horizon(in) > avitoi_inbox_ceiling(in)) {
@@ -15303,7 +15303,7 @@ static avitoi_call_result avitoi_inbox_page_over(avito_inbox *in)
     return avitoi_inbox_list_over(in);
 }
 
-/* What a row means to what is being looked for. */
+/* Hands a row to the phase that reads it. */
 static avitoi_call_result avitoi_inbox_take(avito_inbox *in, struct avitoi_inbox_row *row)
 {
     if (in->priv.rows == 0) {
@@ -15319,7 +15319,8 @@ static avitoi_call_result avitoi_inbox_take(avito_inbox *in, struct avitoi_inbox
                                                : avitoi_inbox_read_row(in, row);
 }
 
-/* A row was read, or what there is of it. What is here is not on the stack while it is read. */
+/* A row was read, or as much of it as there is. This is a function of its own, so its locals are not on the
+ * stack while a row is read. */
 AVITOI_APART static avitoi_call_result avitoi_inbox_row_came(avito_inbox *in, const avito_message *out,
                                                              int rc)
 {
@@ -15915,7 +15916,7 @@ AVITO_API avito_inbox_options avito_inbox_options_default(void)
     return options;
 }
 
-/* BUSY comes first: what this is called with says nothing of an inbox that is at work. */
+/* BUSY comes first: the arguments say nothing about an inbox that is at work. */
 AVITOI_APART static int avitoi_inbox_options_check(const avito_client *client,
                                                    const avito_inbox_options *options)
 {
@@ -16117,7 +16118,7 @@ static size_t avitoi_send_cut_character(const char *p)
     }
 }
 
-/* How far a part has been walked. */
+/* A part of a text, as far as it has been walked. */
 struct avitoi_send_part {
     size_t walked, units; /* in bytes, and as UTF-16 */
     size_t end;           /* of the last character that is not blank */
@@ -16141,7 +16142,7 @@ static bool avitoi_send_word(const char *p, struct avitoi_send_part *part)
     return true;
 }
 
-/* Walks over blanks, before which the part may end. False: it has to, or to end earlier. */
+/* Walks over blanks, before which the part may end. False: it must end there or earlier. */
 static bool avitoi_send_border_found(const char *p, struct avitoi_send_part *part)
 {
     const struct avitoi_send_gap gap = avitoi_send_gap_at(p + part->walked);
@@ -16556,7 +16557,7 @@ static bool avitoi_confirm_may_hide(const avito_message *m, bool wants_text, boo
     }
 }
 
-/* Is this row what was sent? What shows too little to tell may be it. */
+/* Is this row what was sent? A row that shows too little may be it. */
 static avito_outcome avitoi_confirm_is_ours(const avito_sent_query *q, const avito_message *m)
 {
     const avito_content *content = &m->content;
@@ -16634,7 +16635,7 @@ static unsigned avitoi_confirm_end(const avito_client *c)
     return whole && !c->priv.has_more ? AVITOI_CONFIRM_OLDER : AVITOI_CONFIRM_CUT;
 }
 
-/* What a row is to the send that is looked for. `rc` < 0: the row could not be read, and only its id is
+/* Compares a row with the send that is looked for. `rc` < 0: the row could not be read, and only its id is
  * known. */
 static unsigned avitoi_confirm_kind(avito_client *c, int rc)
 {
@@ -16643,7 +16644,7 @@ static unsigned avitoi_confirm_kind(avito_client *c, int rc)
     const avito_str id = c->priv.json.id;
     avito_outcome ours;
     if (q->baseline_id != NULL && avito_str_equal(id, q->baseline_id)) {
-        return AVITOI_CONFIRM_BASELINE; /* it need not fit the arena, nor what is claimed */
+        return AVITOI_CONFIRM_BASELINE; /* neither this row nor a claimed one need fit the arena */
     }
     if (rc < 0) { /* it could not be read */
         return avitoi_confirm_is_claimed(q, id) ? AVITOI_CONFIRM_OTHER : AVITOI_CONFIRM_UNCLEAR;
@@ -17186,7 +17187,7 @@ static size_t avitoi_raw_decode(avito_str s, char *out)
     return len;
 }
 
-/* What reading a value of another type gives; AVITO_OK: it has this type. */
+/* The result of reading a value as this type; AVITO_OK: it has this type. */
 static int avitoi_raw_expect(avito_json_value value, avito_json_type type)
 {
     const avito_json_type is = avito_json_type_of(value);
@@ -17494,7 +17495,7 @@ static const char *avitoi_show_type(avito_message_type type, avito_language lang
     }
 }
 
-/* The first of the two that says something. */
+/* The first of the two texts that is not empty. */
 static avito_str avitoi_show_either(avito_str first, avito_str second)
 {
     return first.len > 0 ? first : second;
@@ -19258,7 +19259,7 @@ static int avitoi_tls_insist(avito_tls *tls)
     return AVITO_OK;
 }
 
-/* Chooses what engine and certificate check are made of. */
+/* Chooses the implementations for the engine and the certificate check. */
 static int avitoi_tls_set_up(avito_tls *tls)
 {
     memset(&tls->priv.check, 0, sizeof tls->priv.check);
@@ -19606,7 +19607,7 @@ static long avitoi_tls_push(avito_tls *tls, int more)
     }
 }
 
-/* What the transport below gives; more than there is room for is its error. */
+/* Receives from the transport below. If it claims more bytes than there is room for, that is its error. */
 static long avitoi_tls_recv_below(avito_tls *tls, void *to, size_t room)
 {
     const avito_transport *below = &tls->o.transport;
@@ -19752,7 +19753,7 @@ static long avitoi_tls_in_the_way(avito_tls *tls, bool stuck)
     return AVITO_OK;
 }
 
-/* Takes what has come, and at once the record of a header, where it is there already. */
+/* Takes what has come. After the header of a record it also takes the record, if that is there already. */
 static avitoi_tls_io avitoi_tls_pull_record(avito_tls *tls)
 {
     const long got = avitoi_tls_pull(tls);
@@ -20203,7 +20204,7 @@ static long avitoi_tls_recv(void *ctx, void *data, size_t cap)
             return avitoi_tls_ended(tls, br_ssl_engine_current_state(eng) == BR_SSL_CLOSED);
         }
         if (rc == AVITO_IO_AGAIN) {
-            /* For a look at a kept connection, a record that has begun is something unasked. */
+            /* To a look at a kept connection, the beginning of a record is something unasked. */
             return (cap == 1 && tls->priv.head_len > 0) ? (long)AVITO_ERR_RECV : rc;
         }
         if (rc != AVITO_OK) {
@@ -20239,7 +20240,7 @@ static int avitoi_tls_wait(void *ctx, int wants, uint32_t ms)
     return (tls->o.transport.functions->wait)(tls->o.transport.ctx, wants, ms);
 }
 
-/* Says goodbye if that goes without waiting. The server's goodbye is not waited for. */
+/* Sends close_notify if that needs no waiting, and does not wait for the server's. */
 static void avitoi_tls_close(void *ctx)
 {
     avito_tls *tls = (avito_tls *)ctx;
@@ -20885,8 +20886,8 @@ AVITO_API int avito_posix_sign_in(avito_posix *avito, const avito_posix_options 
 /* Closes the connection and the folder. Does no harm after a failed open, or twice. */
 AVITO_API void avito_posix_close(avito_posix *avito);
 
-/* Options for one inbox: memory of the struct, and, if there is a .folder, the store's hooks. Change what you
- * like, then avito_inbox_init(&inbox, &avito.client, &options). */
+/* Options for one inbox: memory of the struct and, if there is a .folder, the store's hooks. Change what you
+ * like, then call avito_inbox_init(&inbox, &avito.client, &options). */
 AVITO_API avito_inbox_options avito_posix_inbox_options(avito_posix *avito, int64_t user_id);
 
 /* A result in one line for people: what happened, what to do, what the server or the folder said.
@@ -20939,7 +20940,7 @@ static bool avitoi_store_is_ready(const avito_store *s)
     return s != NULL && s->o.folder != NULL;
 }
 
-/* A call on the store begins: what another one failed with is not its problem. False: it is not open. */
+/* A call on the store begins, and the failure of the last one is forgotten. False: the store is not open. */
 static bool avitoi_store_enter(avito_store *s)
 {
     if (!avitoi_store_is_ready(s)) {
@@ -21527,7 +21528,7 @@ static bool avitoi_store_copy(char *out, size_t cap, const char *value)
     return true;
 }
 
-/* What a send's file says, from priv.text. */
+/* Reads the lines of a send's file, from priv.text. */
 static bool avitoi_store_parse(avito_store *s, avito_store_send *out)
 {
     char *at = s->priv.text;
@@ -21909,7 +21910,7 @@ static int avitoi_store_send_now(avito_client *client, avito_store *s, int64_t u
     return rc;
 }
 
-/* What is to be sent under a key, which is one. False: chat or text is longer than a note takes. */
+/* Fills in the note of a send; the key is a valid one. False: chat or text is longer than a note takes. */
 static bool avitoi_store_describe(avito_store_send *send, const char *chat_id, const char *key,
                                   const char *text)
 {
@@ -21946,7 +21947,7 @@ static int avitoi_store_once(avito_client *client, avito_store *store, int64_t u
             return rc; /* else another program was quicker, and may have freed the key again */
         }
     }
-    if (rc != AVITO_OK) { /* nothing is ever sent under a key that is none */
+    if (rc != AVITO_OK) { /* nothing is ever sent under an invalid key */
         *outcome = rc == AVITO_ERR_ARGUMENT ? AVITO_NOT_SENT : AVITO_CANNOT_TELL;
         return rc;
     }
@@ -22114,7 +22115,7 @@ static int avitoi_posix_failed(avito_posix *p, int result, const char *name, con
     return result;
 }
 
-/* Is it what the last call on the store failed with? A lane at work is BUSY by itself; other hooks fail. */
+/* Is this result the last failure of the store? A lane at work is BUSY by itself; other hooks may fail. */
 static bool avitoi_posix_is_of_store(const avito_posix *p, int result)
 {
     const int failed = p->store.priv.result;
@@ -22343,7 +22344,7 @@ static bool avitoi_posix_knows(const avito_posix *p)
 }
 
 /* The look-up of a name for a connect. One that was begun before, when the struct was opened or for a connect
- * that was given up, counts if it gives addresses in time: that it failed then says nothing of now. */
+ * that was given up, counts if it gives addresses in time. If it failed, that says nothing about now. */
 static int avitoi_posix_resolve(void *ctx, const char *host, avito_tcp_address *out, size_t cap,
                                 size_t *count)
 {

@@ -1645,8 +1645,7 @@ static void test_error_after_another_beginning(void **state)
     }
 }
 
-/* The pause that the server asked for belongs to that answer. The next request fails, and its error has none.
- * */
+/* The pause that a server asked for belongs to that answer: the error of the next request has none. */
 static void test_pause_that_was_asked_before(void **state)
 {
     static const char refusal[] =

@@ -1539,8 +1539,7 @@ static void odd_rows(struct service *s, const char *request)
             "\"id\":null,\"author_id\":7,\"created\":      null");
 }
 
-/* The low half of this chat's hash is 0, and neither the chat nor its message has a time: both are reported.
- * */
+/* The low half of this chat's hash is 0. Neither the chat nor its message has a time: both are reported. */
 static void test_a_chat_whose_hash_ends_in_zeros(void **state)
 {
     struct device *d = dated_device(20, AVITO_START_SINCE, 100);

@@ -1166,8 +1166,7 @@ static void words(void **state)
     avito_posix_close(&avito);
 }
 
-/* A folder that may fail, and a new token that cannot be saved: the old one in the folder does not come back.
- * */
+/* A folder that may fail, and a new token that cannot be saved: the old one there does not come back. */
 static void an_old_token_does_not_come_back(void **state)
 {
     avito_posix_options o = options_here();

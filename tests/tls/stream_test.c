@@ -562,8 +562,7 @@ static void sending_within_a_last_record(void **state)
     }
 }
 
-/* The look of one byte at a kept connection treats a record that has begun as bytes that were not asked for.
- * */
+/* The look of one byte at a kept connection treats a record that has begun as bytes that were not asked for. */
 static void look_within_a_record(void **state)
 {
     char byte;

@@ -989,8 +989,7 @@ static void let_meddle(struct lane *l, const char *when, void (*does)(void))
     l->client.o.transport.functions = &meddler.functions;
 }
 
-/* Our message was sent, and meanwhile its note was removed: the result is a success, and the message is ours.
- * */
+/* Our message was sent, and meanwhile its note was removed: the result is a success and the message ours. */
 static void a_key_that_another_program_forgets(void **state)
 {
     static const char *const answers[] = {LIST(""), ROW("m1", "2", "hi")};
