@@ -213,6 +213,8 @@ void broker_close(broker *b)
 
 /* ---- steps ---- */
 
+/* The connection is lost: it is opened again after a pause that doubles each time. The loss is reported once.
+ * */
 static void lost(broker *b, gateway *g, const char *why, uint32_t now_ms)
 {
     uint16_t random = 0;
@@ -244,6 +246,8 @@ void broker_again(broker *b, gateway *g, uint32_t now_ms)
     b->wait_ms = 0;
 }
 
+/* Hands an event to the gateway. A packet that `in` cannot hold gets memory of its own, if the pictures in
+ * hand leave room for it. */
 static void handle(broker *b, gateway *g, const mqtt_event *e, uint32_t now_ms)
 {
     if (e->kind == MQTT_LARGE && gateway_pictures(g) + e->needed <= g->o.pictures_max &&

@@ -491,6 +491,7 @@ static bool is_one_of(const char *words, const char *word)
     return false;
 }
 
+/* Checks an option's value against its table, and keeps it. */
 static int take_value(const command *c, int id, const char *value, arguments *out)
 {
     if (options[id].words != NULL && !is_one_of(options[id].words, value)) {

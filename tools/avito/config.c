@@ -183,6 +183,7 @@ static int refuse(struct reading *r, sentence what)
     return 0;
 }
 
+/* Appends a row of section, key and value, with copies of all three. False: out of memory. */
 static bool keep(config *c, const char *section, const char *key, const char *value)
 {
     const size_t section_size = strlen(section) + 1, key_size = strlen(key) + 1,
@@ -496,6 +497,7 @@ static int no_account(const config *c, const char *name)
     return EXIT_USAGE;
 }
 
+/* Says that several accounts could be meant, and names them. */
 static int ambiguous(const config *c, bool environment)
 {
     fprintf(

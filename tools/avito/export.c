@@ -171,6 +171,7 @@ static bool skip_row(struct export *e, int result)
     return false;
 }
 
+/* Reads the ids of all chats. Some may be beyond what the service shows. */
 static int list_ids(struct export *e)
 {
     session *s = e->session;

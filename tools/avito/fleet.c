@@ -239,6 +239,8 @@ static int publish(fleet_account *a, const char *rest, avito_str payload, const 
     return h->publish(h->ctx, a, &p, packet);
 }
 
+/* Publishes the newest version of a retained message. A version that finds no room is retried; a refusal is
+ * reported once. */
 static void fly(fleet_account *a, fleet_write *w, const char *rest, avito_str payload,
                 const mqtt_pair *pairs, size_t count, uint32_t now_ms)
 {
@@ -259,6 +261,7 @@ static void fly(fleet_account *a, fleet_write *w, const char *rest, avito_str pa
     }
 }
 
+/* Publishes the whole ledger, with what a later claim needs to know of this holder. */
 static void fly_ledger(fleet_account *a, uint32_t now_ms)
 {
     char session[12], user[24], *text = NULL;
@@ -312,6 +315,7 @@ static bool all_is_stored(const fleet_account *a)
 
 /* ---- files of this node: what others did is written now and then, what we do at once ---- */
 
+/* Writes all that this node knows of the account's ledger into its own file. */
 static int keep_known(fleet_account *a)
 {
     const fleet_hooks *h = &a->priv.f->o.hooks;
@@ -677,6 +681,7 @@ static void state_filters(const fleet_account *a, char topics[STATES][FLEET_TOPI
     }
 }
 
+/* F2 step 3: subscribes to the stored state, the own marker, hints, the bell, and commands. */
 static int subscribe_claim(fleet_account *a)
 {
     const fleet_hooks *h = &a->priv.f->o.hooks;
@@ -737,6 +742,7 @@ static void ask_broker(fleet_account *a, uint32_t now_ms)
     }
 }
 
+/* The claim's CONNACK: the broker has to be fit for a fleet. Then subscribes, and asks it for the state. */
 static void claim_connected(fleet_account *a, const mqtt_event *e, uint32_t now_ms)
 {
     const char *objection = broker_objection(e);
@@ -768,6 +774,7 @@ static void cannot_read(fleet_account *a, uint32_t now_ms)
             a->priv.f->o.times.denied, now_ms);
 }
 
+/* A retained message of the account: its ledger, or the inbox' state. */
 static void claim_read(fleet_account *a, avito_str kind, const mqtt_message *m, uint32_t now_ms)
 {
     if (!m->retain) { /* a former holder's, still on its way to the session */
@@ -851,6 +858,7 @@ static bool has_read(const fleet_account *a, uint32_t now_ms)
             is_over(a->priv.marked_ms, a->priv.f->o.times.none, now_ms));
 }
 
+/* The next step of a claim, or its end if it takes too long. */
 static void step_claim(fleet_account *a, uint32_t now_ms)
 {
     if (is_over(a->priv.from_ms, a->priv.f->o.times.claim, now_ms)) {
@@ -929,6 +937,7 @@ static void note_answer(uint16_t *packet, bool *answered_flag, uint8_t *to, uint
     *to = reason;
 }
 
+/* The answer to a publication of the account's connection. False: it is none of the fleet's. */
 static bool take_puback(fleet_account *a, const mqtt_event *e, uint32_t now_ms)
 {
     const uint16_t id = e->packet_id;
@@ -977,6 +986,7 @@ static avito_str fleet_part(const fleet_account *a, avito_str topic)
     return part;
 }
 
+/* A message on a topic of the fleet itself. False: it is a command. */
 static bool take_own_message(fleet_account *a, const mqtt_message *m, uint32_t now_ms)
 {
     const fleet_hooks *h = &a->priv.f->o.hooks;
@@ -1059,6 +1069,7 @@ enum fleet_verdict fleet_account_event(fleet_account *a, const mqtt_event *e, ui
 
 /* ---- the node's connection: watching ---- */
 
+/* The account that a topic is about; *rest is what follows its name. */
 static fleet_account *account_of(fleet *f, avito_str topic, avito_str *rest)
 {
     static const char root[] = "avito/";
@@ -1091,6 +1102,7 @@ static void see_rival(fleet_account *a, uint32_t epoch)
     }
 }
 
+/* Somebody else's status, or an old one of ours: it ends a wait, shows a rival, or offers the account. */
 static void take_status(fleet_account *a, const mqtt_message *m, uint32_t now_ms)
 {
     const fleet *f = a->priv.f;
@@ -1197,6 +1209,7 @@ static bool is_listed(avito_json_value list, const char *name)
     return avito_json_type_of(v) != AVITO_JSON_NONE;
 }
 
+/* Takes from a node's beat its load, what it holds, what it could serve, and what it claims. */
 static void read_beat(fleet *f, fleet_node *n, avito_json_value beat, bool stored, uint32_t now_ms)
 {
     const uint64_t bit = (uint64_t)1 << (n - f->priv.nodes);
@@ -1347,6 +1360,7 @@ static void take_mark(fleet *f, const mqtt_message *m, uint32_t now_ms)
     }
 }
 
+/* A message on the node's connection: about an account, a beat, or our own marker. */
 static void node_message(fleet *f, const mqtt_message *m, uint32_t now_ms)
 {
     char head[FLEET_TOPIC_MAX];
@@ -1460,6 +1474,7 @@ static bool subscribe_node(fleet *f)
     return h->subscribe(h->ctx, NULL, filters, 2) == MQTT_OK;
 }
 
+/* The node's own connection: subscribes, sends its marker, and beats. */
 static void step_node(fleet *f, uint32_t now_ms)
 {
     if (!f->priv.up) {
@@ -1786,6 +1801,8 @@ static uint64_t write_of(avito_str line)
     return ledger_hash(LEDGER_HASH, line.ptr, n) | 1;
 }
 
+/* A new note of the ledger: merges it into what is known, and remembers what must be undone if it is refused.
+ * */
 static void begin_append(fleet_account *a, const char *lines, size_t len, avito_str line)
 {
     const ledger_entry *e;

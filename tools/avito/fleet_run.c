@@ -189,6 +189,8 @@ static void say_served(struct seat *s)
                  : say(TEXT("is not served here any more", "здесь больше не обслуживается")));
 }
 
+/* This node is to serve the account: opens it, as avito gateway does without a fleet, over the account's own
+ * connection. */
 static bool hook_begin(void *ctx, fleet_account *a)
 {
     fleet_run *f = ctx;
@@ -306,6 +308,7 @@ static void take_node_name(fleet_run *f, const char *configured)
     f->node_name[n] = '\0';
 }
 
+/* Reads the names of fleet and node, and the secret. */
 static int take_names(fleet_run *f, config *c)
 {
     const char *name = config_value(c, "fleet", "name"), *node = config_value(c, "fleet", "node"),
@@ -519,6 +522,7 @@ static void lost(struct seat *s, const char *why)
     }
 }
 
+/* Moves an account's connection, and hands its events on, a limited number at once. */
 static void step_seat(struct seat *s)
 {
     mqtt_event e;
@@ -600,6 +604,7 @@ static bool take_node_event(fleet_run *f)
     return true;
 }
 
+/* Opens the node's connection when it is time, and takes its events. */
 static void step_node(fleet_run *f)
 {
     const uint32_t since = avito_posix_clock_ms(NULL) - f->node_ms;

@@ -445,6 +445,8 @@ static bool state_is_due(const gateway_account *a, uint32_t now_ms)
            (a->priv.said_state == 0 || now_ms - a->priv.state_ms >= STATE_EVERY_MS);
 }
 
+/* Publishes what is due for the account, in an order that a listener can rely on. What finds no room stays
+ * due. */
 static void flush_account(gateway_account *a, uint32_t now_ms)
 {
     gateway *g = a->priv.g;
@@ -660,6 +662,8 @@ static char *message_payload(const avito_message *m, const avito_chat *chat, siz
     return text;
 }
 
+/* Publishes a message; the inbox keeps it until the PUBACK. One that cannot be published is held back for a
+ * while. */
 static void publish_message(gateway_account *a, const avito_message *m, uint32_t now_ms)
 {
     const struct gateway_flight what = {0, FLIGHT_MESSAGE, a, NULL, 0};
@@ -695,6 +699,7 @@ static bool is_saving(const gateway_account *a)
     return g->o.is_saving != NULL && g->o.is_saving(g->o.ctx, a->o.reader->account);
 }
 
+/* Lets the inbox accept the message. If its state cannot be saved yet, that is tried again later. */
 static void accept_message(gateway_account *a, uint32_t now_ms)
 {
     int rc;
@@ -796,6 +801,7 @@ static bool lets_pass(const gateway_account *a)
            gateway_job_is_calling(a);
 }
 
+/* One call of the inbox: a new message is published, and an error is reported. */
 static void read_inbox(gateway_account *a, uint32_t now_ms)
 {
     avito_message m;
@@ -814,6 +820,7 @@ static void read_inbox(gateway_account *a, uint32_t now_ms)
     }
 }
 
+/* Goes on with the message in hand, or asks the inbox for the next one if nothing forbids that. */
 static void step_messages(gateway_account *a, uint32_t now_ms)
 {
     gateway *g = a->priv.g;
@@ -846,6 +853,8 @@ static void pause_account(gateway_account *a, int result, uint32_t now_ms)
     a->priv.pause_ms = longer(a->priv.pause_ms);
 }
 
+/* It is known whose account it is: the inbox begins, everything is due, and what a crash left begun is read
+ * back. */
 static void begin_running(gateway_account *a, uint32_t now_ms)
 {
     int rc;
@@ -869,6 +878,7 @@ static void begin_running(gateway_account *a, uint32_t now_ms)
     gateway_job_recover(a, now_ms);
 }
 
+/* Asks the service whose account it is, again after a pause if that fails. */
 static void step_opening(gateway_account *a, uint32_t now_ms)
 {
     int rc;
@@ -963,6 +973,8 @@ static void renew_session(gateway *g)
     }
 }
 
+/* A new connection: everything retained is published again. Without a session the old commands cannot come
+ * again. */
 static void connected(gateway *g, bool session_present, uint32_t now_ms)
 {
     if (!session_present) {
@@ -1003,6 +1015,7 @@ static void spread_polls(gateway *g, uint32_t now_ms)
     }
 }
 
+/* The PUBACK of a publication of ours: what follows depends on what it was. */
 static void flight_over(gateway *g, const mqtt_event *e, uint32_t now_ms)
 {
     struct gateway_flight *f = flight_of(g, e->packet_id);
@@ -1087,6 +1100,8 @@ static void tell_home_assistant(gateway *g)
     g->priv.blocked = true;
 }
 
+/* A command, or Home Assistant's birth message. Commands of accounts that are not served are acknowledged
+ * unread. */
 static void take_message(gateway *g, const mqtt_message *m, uint32_t now_ms)
 {
     avito_str name, target;
@@ -1259,6 +1274,7 @@ static uint32_t opening_deadline(const gateway_account *a, uint32_t now_ms)
     return a->priv.phase == PHASE_BEGIN ? 0 : avito_deadline_ms(a->o.reader);
 }
 
+/* Milliseconds until an account that runs has something to do by itself. */
 static uint32_t running_deadline(const gateway_account *a, uint32_t now_ms)
 {
     uint32_t ms = UINT32_MAX;
@@ -1348,6 +1364,7 @@ int gateway_add(gateway *g, gateway_account *a, const gateway_account_options *o
     return AVITO_OK;
 }
 
+/* Removes the account from every list, and from publications that wait for their PUBACK. */
 static void unlink_account(gateway *g, gateway_account *a)
 {
     gateway_account **at = &g->priv.accounts, *before = NULL;

@@ -77,6 +77,7 @@ static void on_signal(int number)
 
 /* ---- systemd ---- */
 
+/* Tells systemd, if it has asked for that. */
 static void notify(const char *text)
 {
     const char *path = getenv("NOTIFY_SOCKET");
@@ -183,6 +184,7 @@ static struct sender *free_sender(struct run *r, const avito_account *of)
     return best;
 }
 
+/* Gives an account a lane for a command, opened for it. NULL: none is free, or it cannot be opened. */
 static gateway_lane *borrow(void *ctx, avito_account *of)
 {
     struct run *r = ctx;
@@ -255,6 +257,7 @@ static void forget_account(struct run *r, const avito_account *of)
 
 /* ---- notifications ---- */
 
+/* A notification from the service: the account polls at once. */
 static bool take_notification(void *ctx, avito_webhook *webhook)
 {
     static char room[16384];
@@ -310,6 +313,8 @@ static int keep_word(struct run *r, const char *file, const char *before, size_t
                                                            : served_say_file(r->folder, file);
 }
 
+/* Makes and locks the folder of the gateway's state, and reads its client id and webhook path, which are made
+ * once. */
 static int open_folder(struct run *r, const char *name)
 {
     char problem[CONFIG_PROBLEM_SIZE];
@@ -589,6 +594,7 @@ static int open_fleet(struct run *r, const gateway_options *o)
 
 /* ---- beginning, reading again, end ---- */
 
+/* Opens everything that the configuration asks for. EXIT_DONE, or a status after saying what is wrong. */
 static int open_all(struct run *r)
 {
     gateway_options o;
@@ -779,6 +785,7 @@ static short events_of(int wants)
                    (wants & AVITO_WANT_WRITE ? POLLOUT : 0));
 }
 
+/* Makes room in the poll array for every descriptor that there may be. */
 static bool grow(struct run *r)
 {
     const size_t count = OWN_FDS + LISTENER_FDS + 2 * r->count +
@@ -820,6 +827,7 @@ static const avito_tcp *tcp_of(const struct run *r, const gateway_lane *given)
     return &s->l->tcp;
 }
 
+/* Fills in the poll array; returns its length. *ms becomes shorter if something is due earlier. */
 static size_t collect(struct run *r, uint32_t *ms)
 {
     size_t n = OWN_FDS;
@@ -860,6 +868,7 @@ static void least(uint32_t *ms, uint32_t other)
     *ms = other < *ms ? other : *ms;
 }
 
+/* How long the loop may sleep. */
 static uint32_t wait_ms(struct run *r, uint32_t now)
 {
     uint32_t ms = 60000;
@@ -907,6 +916,7 @@ static void step_woken(served *s, uint32_t now)
     step_account(s, now);
 }
 
+/* Steps the accounts that are due: by time, by their descriptors, or by a write or look-up that has ended. */
 static void step_accounts(struct run *r, size_t fds)
 {
     const uint32_t now = avito_posix_clock_ms(NULL);
@@ -964,6 +974,7 @@ static void step_broker(struct run *r)
     }
 }
 
+/* One turn of the loop: steps the broker, sleeps, then steps everything else. */
 static void turn(struct run *r, const sigset_t *unblocked)
 {
     uint32_t now, ms;

@@ -131,6 +131,7 @@ static void give_packet(gateway_account *a, struct gateway_job *j, uint16_t id)
     }
 }
 
+/* Frees the job. Answers of it that are still on their way then belong to nobody. */
 static void drop(gateway_account *a, struct gateway_job *j)
 {
     struct gateway_job **at = &a->priv.jobs;
@@ -254,6 +255,7 @@ static void stand_in_line(gateway_account *a)
     g->priv.last_waiting = a;
 }
 
+/* The account no longer waits for a lane. */
 static void leave_line(gateway_account *a)
 {
     gateway *g = a->priv.g;
@@ -414,6 +416,7 @@ static void refuse(struct gateway_job *j, const char *reason)
     start_answering(j);
 }
 
+/* What the ledger notes of the job in this state. */
 static ledger_entry entry_of(const gateway_account *a, const struct gateway_job *j,
                              enum ledger_state state)
 {
@@ -797,6 +800,7 @@ static void start_looking(gateway_account *a, struct gateway_job *j, uint32_t no
     pause_job(a, j, 1000, now_ms);
 }
 
+/* A call has failed: the job is retried later, is looked for in the chat, or ends. */
 static void fail(gateway_account *a, struct gateway_job *j, int rc, uint32_t now_ms)
 {
     const avito_error *e = avito_last_error(a->lane->client);
@@ -907,6 +911,7 @@ static void uploaded(struct gateway_job *j)
     j->phase = WAITING;
 }
 
+/* A call has ended: takes what it brought, and goes on to the job's next step. */
 static void call_over(gateway_account *a, struct gateway_job *j, int rc, uint32_t now_ms)
 {
     if (j->call == CALL_SUBSCRIBE && rc == AVITO_ERR_CONFLICT) {
@@ -1126,6 +1131,7 @@ static void step_noting(gateway_account *a, struct gateway_job *j, uint32_t now_
     }
 }
 
+/* SETTLING: notes the outcome. If another gateway knows better, that counts instead. */
 static void step_settling(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
 {
     const ledger_entry *known = learnt(a, j);
@@ -1407,6 +1413,7 @@ static bool found_no_room(const gateway *g, const struct gateway_job *j, const m
            m->payload.len <= g->o.pictures_max / 2;
 }
 
+/* Why the command must not be done, for its answer; NULL: it may be done. */
 static const char *objection(gateway_account *a, const struct gateway_job *j, const mqtt_message *m)
 {
     gateway *g = a->priv.g;
@@ -1438,6 +1445,7 @@ static const char *objection(gateway_account *a, const struct gateway_job *j, co
     return NULL;
 }
 
+/* A new command: it is answered from the ledger, continued, refused, or left to wait for its turn. */
 static void judge(gateway_account *a, struct gateway_job *j, const mqtt_message *m, uint32_t now_ms)
 {
     const ledger_entry *e = ledger_find(&a->ledger, j->id);

@@ -305,6 +305,8 @@ static int keep(int (*function)(void *ctx, const char *lines, size_t len), void 
     return rc;
 }
 
+/* Appends a line to the store. After a torn line, or when most lines are old, the whole store is written
+ * again. */
 static int keep_entry(ledger *l, const ledger_entry *e)
 {
     int rc;

@@ -59,6 +59,7 @@ static int listen_at(const struct sockaddr_in *at)
     return fd;
 }
 
+/* Would the receiver take this path? If not, says what one looks like. */
 static bool is_path(const char *path)
 {
     static char room[AVITO_WEBHOOK_SIZE(1)];

@@ -134,6 +134,7 @@ static bool take_code(const char *answer, const char *state, char *code, size_t 
     return strlen(answer) < size && strcpy(code, answer) != NULL;
 }
 
+/* Shows the address at which another person allows the application, and trades the code that comes back. */
 static int ask_consent(session *s)
 {
     static char url[1024], answer[2048], code[512];

@@ -781,6 +781,7 @@ struct reading {
     mqtt_event *event;
 };
 
+/* Notes the broker's limits from the properties of CONNACK. */
 static void take_connack(void *to, const struct value *v)
 {
     struct reading *reading = to;
@@ -921,6 +922,7 @@ static void read_suback(struct reader *r, struct reading *reading)
     }
 }
 
+/* PUBACK, SUBACK or UNSUBACK: it must answer a packet of ours that waits for it. */
 static int read_answer(mqtt *c, struct reader *r, mqtt_event *e, uint8_t type)
 {
     static const uint8_t kinds[] = {MQTT_ACKNOWLEDGED, MQTT_SUBSCRIBED, MQTT_UNSUBSCRIBED};

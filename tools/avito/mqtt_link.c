@@ -79,6 +79,7 @@ static int receive_input(mqtt_link *link, bool *more)
     return n > 0 || n == AVITO_IO_AGAIN ? MQTT_OK : n < -100 ? (int)n : AVITO_ERR_RECV;
 }
 
+/* Sends what waits, then reads until there is an event or nothing more has come. */
 static int exchange(mqtt_link *link, uint32_t now_ms, mqtt_event *event)
 {
     bool more = true;

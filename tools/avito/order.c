@@ -115,6 +115,7 @@ static void refuse(struct draft *d, const char *why)
     d->o.wrong = d->o.wrong != NULL ? d->o.wrong : why;
 }
 
+/* Takes a command's id, which may stand in a user property, in the JSON, or in both. */
 static void take_id(struct draft *d, avito_str id)
 {
     if (id.ptr == NULL) {
@@ -313,6 +314,7 @@ static void check_text(struct draft *d)
     }
 }
 
+/* Checks what each act needs, now that all of it was read. */
 static void check(struct draft *d, avito_str payload)
 {
     switch (d->o.act) {
@@ -361,6 +363,7 @@ static avito_str json_in(avito_str payload)
     return payload;
 }
 
+/* Reads a payload: JSON, a picture, or the plain text that the act takes. */
 static void read_payload(struct draft *d, avito_str payload, avito_arena *arena)
 {
     avito_str json;
@@ -396,6 +399,7 @@ static char *put(char **at, const char *data, size_t len)
     return to;
 }
 
+/* Copies the draft into one piece of memory. NULL: out of memory. */
 static order *build(const struct draft *d, avito_str image, avito_str response)
 {
     const avito_str text = d->o.wrong == NULL ? d->text : (avito_str){NULL, 0};

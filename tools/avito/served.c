@@ -283,6 +283,7 @@ static void compare_with_told(served *s)
 
 /* ---- opening ---- */
 
+/* Copies every text of the configuration, which may be read again, into one piece of memory. */
 static bool take_texts(served *s, const config *c, const account *from, avito_account_options *o)
 {
     const char *notify = config_value(c, from->name, "notify");
@@ -372,6 +373,7 @@ static uint32_t between_polls_ms(const char *name, uint32_t poll_s)
            (uint32_t)(ledger_hash(LEDGER_HASH, name, strlen(name)) % (poll_s * 50u));
 }
 
+/* Adds the account to the gateway, with its own files as stores or those of a fleet. */
 static int add(served *s, gateway *g, const char *webhook_url, const served_stores *stores)
 {
     gateway_account_options o;

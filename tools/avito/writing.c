@@ -36,6 +36,7 @@ static writing *take_next(void)
     return w;
 }
 
+/* A thread: carries out writes, one after the other, as long as there are any. */
 static void *write_all(void *ctx)
 {
     writing *w;

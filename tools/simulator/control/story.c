@@ -54,6 +54,7 @@ void story_record(story *t, const char *path, const cJSON *body, const char *gav
     simi_free(&step);
 }
 
+/* Records what the account has sent through the API since the last time: a replay waits for the same. */
 void story_record_answers(story *t, sim *service)
 {
     sim_message_info m;

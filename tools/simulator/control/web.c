@@ -143,6 +143,7 @@ static bool is_json(const char *type)
     return strncasecmp(type, "application/json", 16) == 0 && strchr("; \t", type[16]) != NULL;
 }
 
+/* Refuses whoever may not ask, or asks wrongly. False: the refusal is written. */
 static bool may_ask(web_visitor *v)
 {
     unsigned method = v->parser.method;
@@ -185,6 +186,8 @@ static void put_event(simi_buf *b, const feed *f, uint64_t number, const char *n
     simi_puts(b, "\n\n");
 }
 
+/* Begins a stream of events after the one that the listener has seen last, or with "reset" if the feed no
+ * longer has it. */
 static void begin_stream(web_visitor *v)
 {
     const feed *f = &v->w->control->feed;

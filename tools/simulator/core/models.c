@@ -126,6 +126,7 @@ static void put_text(simi_buf *b, const char *member, const char *text)
     simi_puts(b, "}");
 }
 
+/* The content of each type, made up where the caller has not given it. */
 static void put_content(sim *s, simi_buf *b, sim_type type, const char *text, const char *voice_id,
                         const char *image_id)
 {

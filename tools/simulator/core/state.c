@@ -127,6 +127,7 @@ static void tell(sim *s, const simi_message *m)
               &(sim_event){.kind = SIM_EVENT_MESSAGE, .chat_id = m->chat->id, .message_id = m->id});
 }
 
+/* A message becomes visible: it moves its chat up, counts as unread, and is notified. */
 static void show(sim *s, simi_message *m)
 {
     simi_chat *chat = m->chat;
@@ -213,6 +214,7 @@ static int64_t author_id(const sim *s, const simi_chat *chat, sim_author author)
     }
 }
 
+/* Stores a message. It is shown at once, or when the options say. */
 simi_message *simi_store(sim *s, simi_chat *chat, const sim_message_options *o, sim_author author,
                          const char *sent_text, const char *image_id, uint64_t request)
 {

@@ -115,6 +115,7 @@ void simi_free(simi_buf *b)
     memset(b, 0, sizeof *b);
 }
 
+/* Memory comes in blocks; a text that is larger than one gets a block of its own. */
 void *simi_keep(simi_block **arena, size_t size)
 {
     size = (size + 15) & ~(size_t)15;

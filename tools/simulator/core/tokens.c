@@ -20,6 +20,7 @@ simi_token_state simi_check_token(sim *s, const char *access, simi_token **out)
     return SIMI_TOKEN_UNKNOWN;
 }
 
+/* Issues a token, with a refresh token if that is asked for; the former ones end if the options say so. */
 const simi_token *simi_issue_token(sim *s, const char *scope, bool with_refresh)
 {
     int64_t now = simi_now(s);

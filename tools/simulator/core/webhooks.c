@@ -27,6 +27,7 @@ static void tell(sim *s, const simi_hook *h, sim_webhook_step step, int status)
                      .kind = SIM_EVENT_WEBHOOK, .webhook = &hook, .step = step, .status = status});
 }
 
+/* A notification for one subscriber, due after the delay of the options. */
 static void queue(sim *s, const char *url, const char *body, size_t len, const char *message_id)
 {
     SIMI_GROW(s->hooks, s->hook_count, s->hook_cap);
@@ -82,6 +83,8 @@ static void drop(sim *s, size_t i)
     memmove(s->hooks + i, s->hooks + i + 1, (s->hook_count - i) * sizeof *s->hooks);
 }
 
+/* The next notification that is due. It is due again after the time-out, unless it has had all its attempts.
+ * */
 bool simi_take_webhook(sim *s, sim_webhook *out)
 {
     int64_t now = simi_now(s);
@@ -113,6 +116,7 @@ bool simi_take_webhook(sim *s, sim_webhook *out)
     return false;
 }
 
+/* The end of an attempt: done, or due again after a pause. */
 void sim_webhook_answered(sim *s, uint64_t id, int status)
 {
     for (size_t i = 0; i < s->hook_count; i++) {

@@ -197,6 +197,7 @@ static void put_padding(simi_buf *b, size_t size)
     simi_puts(b, "\r\n");
 }
 
+/* The head of an answer, with what the fault adds to it or leaves out. */
 static void put_head(sim_conn *c, const simi_answer *a, const sim_fault *f, sim_framing framing,
                      bool last)
 {
@@ -231,6 +232,7 @@ static void put_head(sim_conn *c, const simi_answer *a, const sim_fault *f, sim_
     simi_puts(b, "\r\n");
 }
 
+/* Head and body, as the fault wants them: framing, interim heads, a changed byte, an early end. */
 static void put_answer(sim_conn *c, const simi_answer *a, const sim_fault *f)
 {
     sim *s = c->s;
@@ -293,6 +295,7 @@ static void refuse_http(sim_conn *c, int status)
     simi_free(&a.body);
 }
 
+/* What the hook is told about a request. */
 static sim_request_info info_of(sim_conn *c, int refusal)
 {
     simi_request *r = &c->r;

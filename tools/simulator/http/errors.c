@@ -74,6 +74,7 @@ static const char firewall_page[] =
     "проблема "
     "с IP</h2><form class=\"js-firewall-form\"></form></body></html>";
 
+/* The body of each shape. */
 static void put_error(simi_buf *b, int status, sim_body body)
 {
     const char *text = message_for(status);

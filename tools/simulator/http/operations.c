@@ -143,6 +143,7 @@ static bool listed(const simi_request *r, const char *name, const char *one)
     return false;
 }
 
+/* Does the query ask for this chat? */
 static bool wanted(const simi_request *r, const simi_chat *chat, bool unread_only)
 {
     static const char *const words[] = {"u2i", "u2u", "a2u"};

@@ -26,6 +26,7 @@ typedef enum setting {
     SET_TEXT
 } setting;
 
+/* A fault that is one word. False: there is none of this name. */
 static bool set_flag(sim_fault *f, const char *word)
 {
     const struct {
@@ -65,6 +66,7 @@ static bool set_flag(sim_fault *f, const char *word)
     return true;
 }
 
+/* A fault with a number. False: there is none of this name, or the number is wrong. */
 static bool set_number(sim_fault *f, const char *word, const char *text)
 {
     int64_t n = 0;

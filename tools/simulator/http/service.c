@@ -18,6 +18,7 @@ static bool allows(const char *scope, const char *needed)
     return scope == NULL; /* client_credentials: everything */
 }
 
+/* Refuses a request without a token, with one that is unknown or expired, or that lacks the scope. */
 static bool check_token(sim *s, simi_request *r, simi_answer *a)
 {
     simi_token *token = NULL;

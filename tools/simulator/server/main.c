@@ -44,6 +44,7 @@ static void on_event(void *ctx, const sim_event *event)
 
 /* ---------------------------------------------------------------- one service after the other */
 
+/* A new service, at the start and after each reset. */
 static void begin_service(server *v)
 {
     sim_options o = v->program.options;
@@ -122,6 +123,7 @@ static void run(server *v)
 
 /* ---------------------------------------------------------------- the beginning */
 
+/* Opens all ports, and tells the page its own names and addresses. */
 static void listen_everywhere(server *v)
 {
     program *p = &v->program;
