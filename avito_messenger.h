@@ -13714,6 +13714,7 @@ enum {
 #define AVITOI_INBOX_EXTRA       8u   /* passes for chats that moved up meanwhile */
 #define AVITOI_INBOX_LATE        20u  /* late looks in a round */
 #define AVITOI_INBOX_STEPS       64u  /* of one call: a row is one, a request is four */
+#define AVITOI_INBOX_DRAIN       65536u /* bytes of a list: rather read them than connect again */
 #define AVITOI_INBOX_SLACK_S     300u /* how far ahead of the service's Date a time is believed */
 #define AVITOI_INBOX_RESERVE     320u /* free after what is kept: for the id of the next row */
 #define AVITOI_INBOX_QUEUE_MIN   (72u + sizeof(struct avitoi_inbox_queued)) /* holds any chat */
@@ -15266,7 +15267,7 @@ static avitoi_call_result avitoi_inbox_list_over(avito_inbox *in)
 /* Leaves a list when enough of it was seen, or when it has to be read again. */
 static avitoi_call_result avitoi_inbox_leave(avito_inbox *in)
 {
-    const int rc = avito_list_end(in->client, 65536);
+    const int rc = avito_list_end(in->client, AVITOI_INBOX_DRAIN);
     if (rc == AVITO_AGAIN) {
         return rc;
     }
@@ -19930,6 +19931,7 @@ AVITO_API int avito_tls_set_session(avito_tls *tls, const avito_tls_session *ses
 /* ---- connecting ---- */
 
 #define AVITOI_TLS_TIME_MIN 1577836800 /* 2020-01-01: a clock that was never set shows less */
+#define AVITOI_TLS_DAYS_MAX 4000000    /* since 1970: the days of BearSSL's calendar stay far within 32 bits */
 
 static bool avitoi_tls_is_host_byte(char c)
 {
@@ -20006,7 +20008,7 @@ static int avitoi_tls_prepare(avito_tls *tls, const avito_server *to)
         return avitoi_tls_fail(tls, AVITO_ERR_OPTION_HOST, 0);
     }
     tls->priv.now = tls->o.unix_time(tls->o.ctx);
-    if (tls->priv.now < AVITOI_TLS_TIME_MIN || tls->priv.now / 86400 > 4000000) {
+    if (tls->priv.now < AVITOI_TLS_TIME_MIN || tls->priv.now / 86400 > AVITOI_TLS_DAYS_MAX) {
         return avitoi_tls_fail(tls, AVITO_ERR_OPTION_TIME, 0);
     }
     return avitoi_tls_seed(tls);
