@@ -39,9 +39,9 @@
  */
 /*
  * The manual is this comment: ten chapters, each readable alone. The interface follows, then the
- * implementation, bottom-up, up to "you may stop here"; then the parts that a program may leave
- * out, each with its own. To go to a chapter, search for its mark. `make docs` compiles the code in
- * the comments; `make manual-check` compares the tables that repeat the code.
+ * implementation, bottom-up, up to "you may stop here"; then manual, interface and implementation
+ * of the parts that a program may leave out. To go to a chapter, search for its mark. `make docs`
+ * compiles the code in the comments; `make manual-check` compares the tables that repeat the code.
  *
  *     MANUAL
  *       >>1 WHAT IT IS, WHAT IT IS NOT
@@ -162,7 +162,7 @@
  *   * one C99 header, also C++11, whose core needs mem*, str* and nothing else of the C library;
  *   * without a heap, without hidden variables, without recursion: all memory is yours, of known
  *     size;
- *   * a machine that never waits in itself: you may let the transport wait, or step it from any
+ *   * a machine that never waits by itself: you may let the transport wait, or step it from any
  *     loop;
  *   * a streaming decoder: a list of any length is read in the memory of one element;
  *   * strict: what breaks HTTP, JSON, UTF-8 or TLS rules is an error, never data.
@@ -173,8 +173,8 @@
  *   * a store: a message lives in your arena until you reset it, and nowhere else;
  *   * something that retries by itself: without .retries only a refused token is replaced, once per
  *     call;
- *   * HTTP/2, TLS 1.3, compression, proxies, cookies or redirects; a cellular modem has to bring
- *     bytes only;
+ *   * HTTP/2, TLS 1.3, compression, proxies, cookies or redirects; a cellular modem only has to
+ *     carry bytes;
  *   * a verifier of webhook signatures: how they are made is not published (>>50);
  *   * the rest of Avito's API: no listings, no orders, no reviews.
  *
@@ -381,13 +381,13 @@
  *   IDLE     Nothing in progress. The connection may be kept for the next call.
  *   ACCOUNT  Waits for a token that another lane is fetching (AVITO_WANT_ACCOUNT), for the
  *            account's rate, or for the pause before a retry (AVITO_WANT_TIMER). Then decides what
- *            goes over the wire: the call, or first a token request, after which it comes back here
- *            by REPEAT, as after a failure of the lane that was waited for.
- *   CONNECT  A kept connection is used again, after a look whether the server has closed it or said
- *            something unasked (always before a POST; before a GET if 10 ms have passed, or if the
- *            last read got all that it had room for). If there is none, or it was unused for
- *            keep_alive_ms, the transport connects, TLS handshake included. Ends in RESOLVE,
- *            CONNECT, TLS_*, CLOSED, OPTION_*, TIMEOUT_CONNECT.
+ *            goes over the wire: the call, or first a token request. After that, or after a failure
+ *            of the lane that was waited for, it comes back here by REPEAT.
+ *   CONNECT  A kept connection is used again. Before that the lane looks whether the server has
+ *            closed it or said something unasked (always before a POST; before a GET if 10 ms have
+ *            passed, or if the last read got all that it had room for). If there is none, or it was
+ *            unused for keep_alive_ms, the transport connects, TLS handshake included. Ends in
+ *            RESOLVE, CONNECT, TLS_*, CLOSED, OPTION_*, TIMEOUT_CONNECT.
  *   SEND     Pieces of the request, as fast as the transport takes them. An early answer is looked
  *            for between the pieces of a request that is larger than the window, and when sending
  *            fails. Ends in SEND, SOURCE, TIMEOUT_IDLE.
@@ -415,14 +415,14 @@
  *     idle_timeout_ms      30 s   since the last byte that moved on the wire, either way
  *     total_timeout_ms    120 s   one call, its retries and pages; of a list: each avito_next_*()
  *
- * The clock is looked at before each step, and a step takes in at most 64 windows of bytes: by two
- * steps a call may outlast its time.
+ * The clock is looked at before each step, and a step takes in at most 64 windows of bytes: a call
+ * may outlast its time by two steps.
  *
  * Progress is bytes on the wire, also those that no call sees: parts of a TLS record, and what the
  * socket still holds of an upload (where the system tells: Linux, macOS). To learn of them, the
  * lane asks the transport's moved() eight times in the idle time; so TIMEOUT_IDLE comes up to an
  * eighth late. By default a first call needs a line of 170 bytes a second: a handshake of 2.4 KB
- * takes its 15 s there. Certificates of twice the size need twice the speed, or a larger
+ * takes all of its 15 s there. Certificates of twice the size need twice the speed, or a larger
  * connect_timeout_ms (tests/tls/slow_test.c). After the handshake any line works that moves a byte
  * every 26 s, until total_timeout_ms.
  *
@@ -760,8 +760,8 @@
  *
  * What no token can cure, such as a chat that is not yours, must not fetch a token per call:
  *
- *   * A token with which nothing was accepted in its first minute is not renewed.
- *   * Between two renewals lies a minute, twice as long after each one that did not help, up to 64.
+ *   * In its first minute a token is not renewed unless a call was accepted with it.
+ *   * Between two renewals lies a minute; after each that did not help, twice as long, up to 64.
  *   * While other calls are accepted between its refusals, a 403 renews once and no more.
  *
  * 401 and "expired" are counted apart from 403. They may have five renewals at once, and one more
@@ -843,7 +843,7 @@
  *     do not page on.
  *   * A success without a body is fine where the call has no model to give (s), and so are null and
  *     [] there (a). null in place of a list or object is an empty one (a). Fields may be missing
- *     (s), except those by which an answer is known for what was asked (>>7). Unknown members are
+ *     (s), except those that show that the answer is what was asked for (>>7). Unknown members are
  *     dropped (or kept as JSON: AVITO_RAW), unknown words of enums kept (a).
  *   * A message is sent into a chat that exists: there is no call that opens one (d).
  *   * Texts have at most 1000 characters (d); which kind is not said. Here: code points. Text
@@ -875,8 +875,8 @@
  *
  *   * no access outside the memory given, no recursion, stack bounded (`make stack`), nesting at
  *     most 32;
- *   * a head at most 64 KB, framing at most 64 KB beyond what the body pays for, chunk sizes at
- *     most 15 digits;
+ *   * a head at most 64 KB, framing at most 64 KB more than the body, chunk sizes at most 15
+ *     digits;
  *   * no wait without a deadline, and no answer outlasts total_timeout_ms, however steadily it
  *     comes;
  *   * the same bytes give the same result, however they are split;
@@ -10018,7 +10018,8 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  * again, until avito_inbox_accept() has written the state through your save(). Only a chat without
  * unaccepted messages is marked, and none in a round with an overrun. A mark that fails is retried
  * once. One that a power cut prevented, or that is owed for a notification, is made up for.
- * Messages of a chat come oldest first. Chats of a page come the least recently updated first.
+ * Messages of a chat come oldest first. Of the chats of a page, the one updated least recently
+ * comes first.
  *
  * How it works. A round reads the first page of chats and queues those that are due. A chat is due
  * when its row has changed since the last look, or for its late look: overlap_s after it moved it
@@ -10059,19 +10060,19 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  *   HANDED   A message, or the error of one, is yours. OFFERED: the same of a notification.
  *   MARK     Marks the chat, and reads it once more: what came in between now counts as read, too.
  *
- * No order, no clock. The order of rows only lets polls stop early; and it is believed that nothing
- * in a page is missing. The horizon is the time before which nothing is looked for. It moves when
+ * No order, no clock. The order of rows only lets polls stop early. It is believed that no row of
+ * a page is missing. The horizon is the time before which nothing is looked for. It moves when
  * two whole rounds lacked nothing: to the Date at the beginning of the first of them, less
  * overlap_s, and not past a chat that waits for its late look. Of the last two answers the smaller
  * Date counts, so that one wrong digit on a line without TLS moves nothing. Rows that do not
  * change, are foreign, or out of order cost requests and time, up to sweep_ms, but no message. A
  * time more than 300 seconds ahead of the Date, or beyond 32 bits (milliseconds), is not believed.
- * Such a message is read twice, given once, and its id stays in the ring for as long as there is an
- * older one that the horizon has passed. Without one the message may come again, so that others do
- * not (AVITO_INBOX_OVERRUN). A stored horizon ahead of the Date goes back (AVITO_INBOX_TIME). A row
- * without an id or a time is reported once, with its id or that of its chat, and skipped. Without
- * Date in the answers there are no late looks: every chat within the overlap is read in each round,
- * and the newest message takes the place of the Date.
+ * Such a message is read twice and given once. Its id stays in the ring as long as there is an
+ * older one that the horizon has passed. If there is none, it makes room for others, and the
+ * message may come again (AVITO_INBOX_OVERRUN). A stored horizon ahead of the Date goes back
+ * (AVITO_INBOX_TIME). A row without an id or a time is reported once, with its id or that of its
+ * chat, and skipped. Without Date in the answers there are no late looks: every chat within the
+ * overlap is read in each round, and the newest message takes the place of the Date.
  *
  * Requests. A quiet poll costs one. What costs more:
  *
@@ -10086,29 +10087,29 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  *
  * Not covered: messages deleted before a round saw them; rows that the API does not let be reached
  * (AVITO_INBOX_UNREACHABLE); with .unread_only, messages that a person read in the app before a
- * round saw them; messages that show up later than overlap_s after the time in them; chats whose
- * id has over 67 bytes (they have 26, seen; UNREACHABLE says so). A message that does not fit the
- * arena, or breaks the model, twice in a row is reported with its id and then skipped. What a
- * digit that changed on a line without TLS hides is found by the next look at its chat. If it is in
- * an id, the message may come twice, once under a wrong one. If it makes an old message newer than
- * the horizon, that one may come again.
+ * round saw them; messages that show up later than overlap_s after the time in them; chats whose id
+ * has over 67 bytes (they have 26, seen; UNREACHABLE says so). A message that does not fit the
+ * arena, or breaks the model, twice in a row is reported with its id and then skipped. On a line
+ * without TLS a digit may change on the way. What it hides is found by the next look at the chat.
+ * If it is in an id, the message may come twice, once under a wrong one. If it makes an old message
+ * newer than the horizon, that one may come again.
  *
- * AVITO_START_NOW gives nothing of what is there already: all of the list is read for its newest
- * time, and what the first round finds in that second is known, with what arrives in it meanwhile.
- * In a chat whose time is missing or not believed it is what was created before the Date.
+ * AVITO_START_NOW gives nothing of what is there already. All of the list is read for its newest
+ * time. What the first round finds from that second counts as known, with what arrives in it
+ * meanwhile. In a chat whose time is missing or not believed, what was created before the Date
+ * counts as known.
  *
- * Flash writes: one per message accepted or skipped, at most one more per round that had
- * messages, and one or two at the very first start. Each writes AVITO_INBOX_STATE_SIZE(ids) bytes
- * into one of two slots in turn; sequence number and CRC tell which is the newest whole one.
- * save() must write a slot whole or not at all. The state names its account, and another's is
- * refused. Two programs must not share it: the one that stores it holds a lock for as long as the
- * inbox lives.
+ * Flash writes: one per message accepted or skipped, at most one more per round that had messages,
+ * and one or two at the very first start. Each writes AVITO_INBOX_STATE_SIZE(ids) bytes into one of
+ * two slots in turn; sequence number and CRC tell which is the newest whole one. save() must write
+ * a slot whole or not at all. The state names its account, and another's is refused. Two programs
+ * must not share it: hold a lock on it for as long as the inbox lives.
  *
- * Ring. What is not older than the horizon is told apart by the ring of ids. Give it what arrives
- * within overlap_s and two sweeps; with less, whole rounds come as often as the ring fills. When
- * it overflows, the oldest id is forgotten: AVITO_INBOX_OVERRUN. More messages in the newest
- * second than it holds come again after poll_ms, then each slow_poll_ms until overlap_s has
- * passed.
+ * Ring. Messages that are not older than the horizon are told apart by the ring of ids. Give it
+ * room for what arrives within overlap_s and two sweeps; with less, whole rounds come as often as
+ * the ring fills. When it overflows, the oldest id is forgotten: AVITO_INBOX_OVERRUN. More messages
+ * in the newest second than it holds come again after poll_ms, then each slow_poll_ms until
+ * overlap_s has passed.
  *
  * Failures. After an error the round goes on where it was, poll_ms later. A chat that fails twice
  * in a row is left out of the round: its messages stay pending, and the horizon stays where it is.
@@ -10430,10 +10431,10 @@ AVITO_API int avito_webhook_status(const avito_webhook *webhook);
  * accept() writes the state through your save() before anything is marked as read: after a crash the
  * stream goes on after the last message that was accepted, and the one in your hands comes again.
  *
- * A poll reads the first chats of the list, and the messages of those that have changed. An unchanged
- * chat is read once more when `overlap_s` have passed: so much later than its neighbours a message
- * may show up and still be found. Every `sweep_ms` all of the list is read twice. How it works, what
- * a poll costs, and what is not covered: >>51.
+ * A poll reads the first chats of the list, and the messages of those that have changed. Each of
+ * these chats is read once more when `overlap_s` have passed: a message that shows up by so much
+ * later than its neighbours is still found. Every `sweep_ms` all of the list is read twice. How it
+ * works, what a poll costs, and what is not covered: >>51.
  */
 
 /* Bytes of state for a ring of `ids` message ids. The ring should hold what arrives within
@@ -10456,8 +10457,8 @@ AVITO_API int avito_webhook_status(const avito_webhook *webhook);
                                       or the stored one, which went back: messages may come twice */
 
 typedef enum avito_inbox_start {
-    AVITO_START_NOW = 0, /* what is there already is not given; what comes during the first round, in
-                            the newest second found, is there already */
+    AVITO_START_NOW = 0, /* gives nothing that is there already, which includes what comes during the
+                            first round in the newest second that it finds */
     AVITO_START_UNREAD,  /* messages that were not read yet, then all new ones */
     AVITO_START_SINCE    /* messages created at `since` or later */
 } avito_inbox_start;
@@ -10467,8 +10468,8 @@ typedef struct avito_inbox_options {
     void *state;             /* AVITO_INBOX_STATE_SIZE(ids) bytes, kept by the inbox */
     size_t state_cap;
     avito_arena *arena;      /* 512 bytes or more, of which seven eighths hold your largest message;
-                                what else there is room for saves requests. Nothing of yours may lie in
-                                it. Used in between, it costs a few requests more */
+                                more room saves requests. Keep nothing of yours in it. Using it in
+                                between costs a few requests more */
     void *chats;             /* optional: AVITO_INBOX_CHATS_SIZE(n) bytes for records of chats. Without
                                 room for all that moved within overlap_s, the others are read in each
                                 poll. What is in it is not needed after a restart */
@@ -13621,10 +13622,10 @@ AVITO_API int avito_webhook_status(const avito_webhook *webhook)
  *   messages, newest first, and keeps the new ones in the arena, after the queue. GIVE hands them to
  *   the caller, oldest first.
  *
- * What is kept is always the oldest end of what is new: when the arena is full, all that is kept
- * makes room for what is older. So a chat with more than fits is read upwards afterwards, in windows
- * that end at the newest row that needs no more reading (`above`, `first`). A window of one row
- * fetches a message that did not fit beside others.
+ * What is kept are always the oldest of the new messages: when the arena is full, all of them make
+ * room for older ones. So a chat with more than fit is read upwards afterwards, in windows. Each
+ * ends at the newest row that needs no more reading (`above`, `first`). A window of one row fetches
+ * a message that did not fit beside others.
  *
  * Comes in: ids, times and hashes of what was read. Goes out: whether it is new. May not read from the
  * lane.
