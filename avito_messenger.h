@@ -2126,7 +2126,7 @@ AVITO_API int avito_add_to_blacklist(avito_client *client, int64_t user_id,
  * ======================================================================= *
  *
  * What the compiler is told before anything else: which build this is, and what is assumed of the
- * processor. Comes in: the macros of the title page. Goes out: macros for all rooms. May not define a
+ * processor. Comes in: the macros of the title page. Goes out: macros for all chapters. May not define a
  * function.
  */
 
@@ -5317,7 +5317,7 @@ static void avitoi_request_write(struct avitoi_writer *w, const avito_client *c)
 #define AVITOI_BODY_OVERHEAD_MAX 65536u /* framing beyond what as many body bytes pay for */
 #define AVITOI_BODY_DIGITS_MAX   15u
 
-/* What this room's functions return: AVITO_AGAIN, an error, or this. */
+/* What this chapter's functions return: AVITO_AGAIN, an error, or this. */
 typedef int avitoi_body_result;
 #define AVITOI_BODY_COMPLETE 32
 
@@ -5838,7 +5838,7 @@ AVITO_API bool avito_account_refresh_in_doubt(const avito_account *account)
  * >>36 CALL
  * ======================================================================= *
  *
- * The states of a call, the table of their changes, and what other rooms need to know of the call that a
+ * The states of a call, the table of their changes, and what other chapters need to know of the call that a
  * lane is in. Every change of state goes through avitoi_call_move(). Comes in: an event. Goes out: the
  * next state. May not read bytes of an answer, or decide anything.
  */
@@ -5948,7 +5948,7 @@ static bool avitoi_call_may_wait(const avito_client *c)
     return c->o.transport.functions->wait != NULL && !c->o.never_wait;
 }
 
-/* ---- for all later rooms ---- */
+/* ---- for all later chapters ---- */
 
 static void avitoi_call_forget_body(avito_client *c)
 {
@@ -6995,7 +6995,7 @@ AVITOI_APART_IF_SMALL static avitoi_call_result avitoi_answer_end(avito_client *
  *
  * One request and its answer over the transport: a handler for each state. Each does what it can at once.
  * Comes in: the lane, and whatever the transport takes and gives. Goes out: AVITOI_CALL_MOVED,
- * AVITO_AGAIN, or the call's result. May not wait, or judge an answer; no other room sends or receives.
+ * AVITO_AGAIN, or the call's result. May not wait, or judge an answer; no other chapter sends or receives.
  */
 
 /* ---- ACCOUNT ---- */
@@ -7347,7 +7347,7 @@ static avitoi_call_result avitoi_exchange_on_body(avito_client *c)
  *
  * avito_step() runs the handler of the present state until one of them has to wait or the call ends.
  * Comes in: what a handler returned, and the clock. Goes out: the result of the call, or what it waits
- * for and until when. May not look into an answer. No other room of the core ends a call or waits.
+ * for and until when. May not look into an answer. No other chapter of the core ends a call or waits.
  */
 
 /* Runs the handler of the present state. */
@@ -7944,7 +7944,7 @@ AVITO_API int avito_get_chat(avito_client *client, int64_t user_id, const char *
 /* ======================================================================= *
  *
  * YOU MAY STOP HERE. This was the core: whatever every program needs. What follows makes it quicker
- * (>>43), or is a part that a program may leave out: first their interfaces, then their rooms.
+ * (>>43), or is a part that a program may leave out: first their manual and interfaces, then their code.
  *
  * ======================================================================= */
 
@@ -9310,7 +9310,7 @@ static AVITOI_INLINE unsigned avitoi_fast_e7(struct avitoi_fast *r)
  *
  * Twins of what the core does byte by byte: each takes what is plain and there as a whole, and leaves the
  * rest to the core. What they take they take exactly as the core would, they raise no error, and what they
- * do not understand they do not touch. AVITO_WITH_SHORTCUTS 0 leaves the room empty.
+ * do not understand they do not touch. AVITO_WITH_SHORTCUTS 0 leaves the chapter empty.
  *
  * Comes in: the short way's place. Goes out: the place after what it took. May not take what it does not
  * understand.
@@ -11846,7 +11846,7 @@ AVITO_API const char *avito_error_remedy(int code)
  * >>66 AUTHORIZATION
  * ======================================================================= *
  *
- * A person allows the application to use their account. With AVITO_TINY 1 only this room links the
+ * A person allows the application to use their account. With AVITO_TINY 1 only this chapter links the
  * renewal by a refresh token. Comes in: the application's id, later the code that the person's browser
  * brings. Goes out: a URL, and a pair of tokens. May not read an answer: TOKENS does that.
  */
@@ -12066,7 +12066,7 @@ AVITO_API int avito_set_headers(avito_client_options *options, avito_headers *he
  * ======================================================================= *
  *
  * Lanes that share an account: one fetches the token, the others wait for it, and no lane reads the
- * memory of a token that was replaced twice. The core reaches this room through account.o.priv.lanes.
+ * memory of a token that was replaced twice. The core reaches this chapter through account.o.priv.lanes.
  * Comes in: a lane. Goes out: whether it has the duty, or waits. May not fetch the token itself.
  */
 
@@ -15249,7 +15249,7 @@ AVITOI_APART static avitoi_call_result avitoi_inbox_on_mark(avito_inbox *in)
     in->priv.mark =
         second || !avitoi_retries_is_passing(rc) ? AVITOI_INBOX_MARK_DONE : AVITOI_INBOX_MARK_RETRY;
     if (rc < 0 && !avitoi_retries_is_passing(rc) && !avitoi_inbox_chat_refused(rc)) {
-        in->priv.owes_marks = 0; /* so would the marks of other chats end */
+        in->priv.owes_marks = 0; /* the marks of other chats would be refused alike */
     }
     in->priv.failed = false;
     (void)avitoi_inbox_read_top(in);
@@ -15427,9 +15427,8 @@ static void avitoi_inbox_slow_down(avito_inbox *in)
     }
 }
 
-/* True if what was not understood in this round keeps the horizon. As long as the ring knows what was
- * given, the horizon may stay for ever. Otherwise messages come again, though not at every poll, and in
- * the end it moves on. */
+/* Does an error of this round keep the horizon where it is? As long as the ring knows what was given, it may
+ * stay for ever. Otherwise messages come again, though not at every poll, and in the end it moves on. */
 static bool avitoi_inbox_keeps_horizon(avito_inbox *in, int error)
 {
     const uint32_t now = avitoi_inbox_clock(in);
@@ -15979,7 +15978,7 @@ AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
  * >>80 SENDING AND OTHER CHANGES
  * ======================================================================= *
  *
- * Calls that change something. Each ends in one of three outcomes (>>7); the room of errors decides
+ * Calls that change something. Each ends in one of three outcomes (>>7); the chapter of errors decides
  * which. Comes in: texts, images, ids, which are checked here. Goes out: a call that has begun. May not
  * decide the outcome.
  */

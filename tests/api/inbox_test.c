@@ -3566,7 +3566,7 @@ static void z_is_gone_and_the_bell_rings(struct service *s, const char *request)
     }
 }
 
-/* So it is when a chat holds the horizon meanwhile. */
+/* The same while a chat that fails holds the horizon. */
 static void test_bell_while_all_comes_again_and_a_chat_fails(void **state)
 {
     struct device *d = belled = device_of(2, AVITO_START_SINCE);
