@@ -873,7 +873,7 @@ static void begin_running(gateway_account *a, uint32_t now_ms)
     a->priv.unread_due = true;
     a->priv.unread_ms = now_ms - UNREAD_EVERY_MS;
     a->priv.webhook_ms = now_ms - WEBHOOK_EVERY_MS;
-    a->priv.aged_ms = now_ms;
+    a->priv.aged_ms = now_ms; /* what the broker has for us comes again within the hour */
     account_works(a);
     gateway_job_recover(a, now_ms);
 }
@@ -913,7 +913,7 @@ static void ask_for_itself(gateway_account *a, uint32_t now_ms)
 
     if (ready && is_over(a->priv.aged_ms, AGE_EVERY_MS, now_ms)) {
         a->priv.aged_ms = now_ms;
-        gateway_job_age(a);
+        gateway_job_age(a, is_over(a->priv.g->priv.connected_ms, AGE_EVERY_MS, now_ms));
     }
     if (ready && is_over(a->priv.unread_ms, unread_after_ms(a), now_ms)) {
         a->priv.unread_due = false;
@@ -981,6 +981,7 @@ static void connected(gateway *g, bool session_present, uint32_t now_ms)
         g->priv.most = 0;
         renew_session(g);
     }
+    g->priv.connected_ms = now_ms;
     g->priv.due = GATEWAY_SUBSCRIBE | GATEWAY_MARKER | GATEWAY_STATUS;
     g->priv.again.due = 0;
     if (g->o.claimed != NULL) { /* the claim has done all of that */
@@ -993,8 +994,7 @@ static void connected(gateway *g, bool session_present, uint32_t now_ms)
                       DUE_DISCOVERY | (a->priv.removing ? DUE_REMOVAL : 0);
         a->priv.said_state = 0;
         a->priv.again.due = 0;
-        a->priv.aged_ms = now_ms; /* what the broker has for us comes again within the hour */
-        if (!session_present) {   /* or never */
+        if (!session_present) { /* no command comes again */
             ledger_owes_none(&a->ledger);
         }
     }

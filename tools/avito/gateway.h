@@ -161,6 +161,7 @@ typedef struct gateway {
         size_t most;     /* the most at once in this session */
         size_t pictures; /* bytes of them */
         unsigned due;
+        uint32_t connected_ms; /* when the broker last said so */
         struct gateway_flight {
             uint16_t id; /* 0: free */
             uint8_t what;

@@ -1261,13 +1261,21 @@ void gateway_job_step(gateway_account *a, uint32_t now_ms)
     step_answers(a, now_ms);
 }
 
-void gateway_job_age(gateway_account *a)
+/* Only jobs in hand are waited for. */
+static void renew_owed(gateway_account *a)
 {
     ledger_owes_none(&a->ledger);
     for (const struct gateway_job *j = a->priv.jobs; j != NULL; j = j->next) {
         if (j->packet_id != 0) {
             ledger_owed(&a->ledger, j->id);
         }
+    }
+}
+
+void gateway_job_age(gateway_account *a, bool all_came)
+{
+    if (all_came) {
+        renew_owed(a);
     }
     ledger_age(&a->ledger, a->priv.g->o.unix_time(a->priv.g->o.ctx));
 }

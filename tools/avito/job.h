@@ -22,8 +22,8 @@ void gateway_job_own(gateway_account *a, enum order_act act, const char *target)
 /* Reads back what the ledger says was begun before a crash. */
 void gateway_job_recover(gateway_account *a, uint32_t now_ms);
 
-/* What the broker has not sent again by now, it does not have any more: the ledger may forget it. */
-void gateway_job_age(gateway_account *a);
+/* The ledger forgets what is old. `all_came`: what the broker has not sent again by now, it does not have any more. */
+void gateway_job_age(gateway_account *a, bool all_came);
 
 void gateway_job_step(gateway_account *a, uint32_t now_ms);
 uint32_t gateway_job_deadline_ms(const gateway_account *a, uint32_t now_ms);
