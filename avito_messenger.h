@@ -8767,7 +8767,7 @@ static AVITOI_INLINE bool avitoi_fast_ends_number(char c)
 }
 
 /* After the `c` of a number and the digits that must follow, if there is one. NULL: no digits. */
-static const char *avitoi_fast_skip_part(const char *p, const char *end, char c)
+static const char *avitoi_fast_skip_suffix(const char *p, const char *end, char c)
 {
     const char *first;
     uint64_t value;
@@ -8787,8 +8787,8 @@ static const char *avitoi_fast_skip_number(const char *p, const char *end)
 {
     uint64_t value;
     p = avitoi_fast_whole(p + (*p == '-' ? 1 : 0), end, &value);
-    p = avitoi_fast_skip_part(p, end, '.');
-    p = avitoi_fast_skip_part(p, end, 'e');
+    p = avitoi_fast_skip_suffix(p, end, '.');
+    p = avitoi_fast_skip_suffix(p, end, 'e');
     return (p != NULL && p < end && avitoi_fast_ends_number(*p)) ? p : NULL;
 }
 
@@ -10554,7 +10554,7 @@ typedef struct avito_inbox {
         uint16_t low_begin;              /* where the list's elements begin, by 8 bytes */
         int16_t round_error, row_error;
         uint32_t kept;                   /* the oldest message kept, in the arena; 0: none */
-        uint32_t first, edge;            /* hashes: the row `above`; the last one of the window; 0: none */
+        uint32_t first, window_last;     /* hashes: the row `above`; the last one of the window; 0: none */
         uint32_t page_anchor, scan_anchor; /* of the last row read; of the last chat handled */
         uint32_t anchor;                 /* of the message of the chat accepted last; 0: none */
         uint32_t date, before;           /* of the last answer; of the one before */
@@ -14392,7 +14392,7 @@ struct avitoi_inbox_row {
 };
 
 /* A short hash, to compare a row with one that was seen before. 0: none. */
-static uint32_t avitoi_inbox_short(uint64_t key)
+static uint32_t avitoi_inbox_short_hash(uint64_t key)
 {
     return (uint32_t)key | 1u;
 }
@@ -14561,19 +14561,19 @@ static avitoi_call_result avitoi_inbox_read_top(avito_inbox *in)
     in->priv.limit = 0;
     in->priv.anchored = true;
     in->priv.flaws = 0;
-    in->priv.edge = 0;
+    in->priv.window_last = 0;
     in->priv.floor = 0;
     in->priv.row_created = in->priv.chat_updated;
     return avitoi_inbox_list(in, AVITOI_INBOX_EV_CHAT);
 }
 
-/* Reads `rows` rows of it, the last of which is row `last`, known by `edge`. */
+/* Reads `rows` rows of it, the last of which is row `last`, known by `hash`. */
 static avitoi_call_result avitoi_inbox_read_window(avito_inbox *in, unsigned last, unsigned rows,
-                                                   uint32_t edge)
+                                                   uint32_t hash)
 {
     in->priv.offset = (uint16_t)(last + 1u - rows);
     in->priv.limit = (uint8_t)rows;
-    in->priv.edge = edge;
+    in->priv.window_last = hash;
     in->priv.anchored = false;
     in->priv.row_created = in->priv.created;
     return avitoi_inbox_list(in, AVITOI_INBOX_EV_CHAT);
@@ -14581,7 +14581,7 @@ static avitoi_call_result avitoi_inbox_read_window(avito_inbox *in, unsigned las
 
 static bool avitoi_inbox_in_window(const avito_inbox *in)
 {
-    return in->priv.phase == AVITOI_INBOX_READ && in->priv.edge != 0;
+    return in->priv.phase == AVITOI_INBOX_READ && in->priv.window_last != 0;
 }
 
 /* Reads the list in work again from its beginning, because rows have slid. */
@@ -14658,7 +14658,7 @@ static void avitoi_inbox_answered(avito_inbox *in)
     in->priv.before = in->priv.date;
     in->priv.date = in->client->priv.date;
     now = avitoi_inbox_now(in);
-    if (in->priv.phase == AVITOI_INBOX_READ && in->priv.offset == 0 && in->priv.edge == 0) {
+    if (in->priv.phase == AVITOI_INBOX_READ && in->priv.offset == 0 && in->priv.window_last == 0) {
         in->priv.look = now;
     }
     if (in->priv.phase == AVITOI_INBOX_SCAN && in->priv.sure == 0) {
@@ -14810,7 +14810,7 @@ AVITOI_APART static avitoi_call_result avitoi_inbox_scan_chat(avito_inbox *in,
  * before it are looked at again. */
 static int avitoi_inbox_scan_row(avito_inbox *in, const struct avitoi_inbox_row *row)
 {
-    const uint32_t key = avitoi_inbox_short(row->key);
+    const uint32_t key = avitoi_inbox_short_hash(row->key);
     int rc = AVITOI_CALL_MOVED;
     if (in->priv.full) {
         return rc;
@@ -14932,7 +14932,7 @@ static void avitoi_inbox_keeps_first(avito_inbox *in, uint64_t key)
 {
     in->priv.kept_count = 0;
     if (in->priv.dropped) {
-        in->priv.first = avitoi_inbox_short(key);
+        in->priv.first = avitoi_inbox_short_hash(key);
         in->priv.above = (uint16_t)(in->priv.offset + in->priv.rows - 1u);
     }
 }
@@ -15085,10 +15085,10 @@ static avitoi_call_result avitoi_inbox_read_by_time(avito_inbox *in, const struc
 /* The first row of a list of messages. True: it ended the page before, and was looked at. */
 static bool avitoi_inbox_read_shared(avito_inbox *in, const struct avitoi_inbox_row *row)
 {
-    const uint32_t key = avitoi_inbox_short(row->key);
+    const uint32_t key = avitoi_inbox_short_hash(row->key);
     in->priv.low_begin =
         (uint16_t)(avitoi_arena_align(in->client->priv.json.element_low) / AVITOI_ARENA_ALIGN);
-    if (in->priv.edge == 0 && in->priv.offset > 0) {
+    if (in->priv.window_last == 0 && in->priv.offset > 0) {
         if (key != in->priv.page_anchor) {
             in->priv.then = AVITOI_INBOX_THEN_AGAIN;
         }
@@ -15096,7 +15096,7 @@ static bool avitoi_inbox_read_shared(avito_inbox *in, const struct avitoi_inbox_
     }
     in->priv.first = key;
     in->priv.above = in->priv.offset;
-    if (in->priv.edge == 0 && row->rc == AVITO_OK) {
+    if (in->priv.window_last == 0 && row->rc == AVITO_OK) {
         avitoi_inbox_read_first(in, row);
     }
     return false;
@@ -15106,13 +15106,13 @@ static bool avitoi_inbox_read_shared(avito_inbox *in, const struct avitoi_inbox_
 AVITOI_APART static avitoi_call_result avitoi_inbox_read_row(avito_inbox *in,
                                                              const struct avitoi_inbox_row *row)
 {
-    const uint32_t key = avitoi_inbox_short(row->key);
+    const uint32_t key = avitoi_inbox_short_hash(row->key);
     const bool shared = in->priv.rows == 1u && avitoi_inbox_read_shared(in, row);
     in->priv.page_anchor = key;
     if (shared) {
         return AVITOI_CALL_MOVED;
     }
-    if (in->priv.edge != 0 && key == in->priv.edge) {
+    if (in->priv.window_last != 0 && key == in->priv.window_last) {
         in->priv.anchored = true;
         if (in->priv.limit > 1u) { /* what is older was given */
             in->priv.then = AVITOI_INBOX_THEN_OVER;
@@ -15132,7 +15132,7 @@ static avitoi_call_result avitoi_inbox_read_over(avito_inbox *in)
     if (!in->priv.anchored) {
         return avitoi_inbox_again(in);
     }
-    if (!stopped && in->priv.edge == 0 && in->priv.turn && avitoi_inbox_more_rows(in)) {
+    if (!stopped && in->priv.window_last == 0 && in->priv.turn && avitoi_inbox_more_rows(in)) {
         if (in->priv.kept != 0) { /* what is older comes first */
             avitoi_inbox_drop(in, AVITO_OK);
         }
@@ -15183,7 +15183,7 @@ static avitoi_call_result avitoi_inbox_give_alone(avito_inbox *in)
             in->client->priv.json.culprit != NULL ? in->client->priv.json.culprit : "created");
     }
     return avitoi_inbox_read_window(in, in->priv.key_row, 1,
-                                    avitoi_inbox_short(avitoi_inbox_key(in)));
+                                    avitoi_inbox_short_hash(avitoi_inbox_key(in)));
 }
 
 /* Nothing of the chat is left. It is marked when a look from its newest message down to the horizon has
@@ -15787,7 +15787,7 @@ static int avitoi_inbox_ring_keep(avito_inbox *in)
 /* A message of the chat in work. It may have come around the mark. */
 static void avitoi_inbox_accept_handed(avito_inbox *in)
 {
-    in->priv.anchor = avitoi_inbox_short(avitoi_inbox_key(in));
+    in->priv.anchor = avitoi_inbox_short_hash(avitoi_inbox_key(in));
     in->priv.failed = false;
     in->priv.found = false;
     in->priv.mark = in->o.mark_as_read ? AVITOI_INBOX_MARK_OWED : AVITOI_INBOX_MARK_NONE;
@@ -18882,7 +18882,7 @@ static void avitoi_cert_held(avitoi_cert *c)
 }
 
 /* One of SEQUENCE { name, critical BOOLEAN OPTIONAL, value OCTET STRING }. */
-static void avitoi_cert_extension_part(avitoi_cert *c, uint32_t len)
+static void avitoi_cert_in_extension(avitoi_cert *c, uint32_t len)
 {
     if (c->tag == 0x06 && c->part == 0 && len > 0 && len <= AVITOI_CERT_OID_MAX) {
         c->part = 1;
@@ -18905,7 +18905,7 @@ static void avitoi_cert_extension_part(avitoi_cert *c, uint32_t len)
 }
 
 /* An element inside the value of an extension that matters. */
-static void avitoi_cert_value_part(avitoi_cert *c, uint32_t len)
+static void avitoi_cert_in_value(avitoi_cert *c, uint32_t len)
 {
     int step = AVITOI_CERT_SKIP;
     if (c->extension == AVITOI_CERT_EXT_NAMES) {
@@ -18929,7 +18929,7 @@ static void avitoi_cert_value_part(avitoi_cert *c, uint32_t len)
 }
 
 /* An element of the to-be-signed part. The version comes first, the extensions as [3]. */
-static void avitoi_cert_signed_part(avitoi_cert *c, uint32_t len)
+static void avitoi_cert_in_signed(avitoi_cert *c, uint32_t len)
 {
     bool first = c->field == 0;
     c->field = (uint8_t)(c->field < 255 ? c->field + 1 : 255);
@@ -18961,7 +18961,7 @@ static void avitoi_cert_element(avitoi_cert *c, uint32_t len)
             }
             break;
         case 2:
-            avitoi_cert_signed_part(c, len);
+            avitoi_cert_in_signed(c, len);
             return;
         case 3:
             if ((c->found & AVITOI_CERT_FOUND_EXTENSIONS) == 0) {
@@ -18976,13 +18976,13 @@ static void avitoi_cert_element(avitoi_cert *c, uint32_t len)
             c->part = 0;
             break;
         case 5:
-            avitoi_cert_extension_part(c, len);
+            avitoi_cert_in_extension(c, len);
             return;
         case 6:
             sequence = c->tag == 0x30;
             break;
         case 7:
-            avitoi_cert_value_part(c, len);
+            avitoi_cert_in_value(c, len);
             return;
         default: /* 0: the certificate, all of it */
             break;
