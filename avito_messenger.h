@@ -11588,8 +11588,11 @@ static int avitoi_list_element(avito_client *c, int came)
         avitoi_answer_note_peak(c);
         avitoi_list_name_chat(c, c->priv.out);
     } else {
-        if (came == AVITO_ERR_ARENA) {
+        const bool large = came == AVITO_ERR_ARENA;
+        if (large) {
             avitoi_answer_note_needed(c);
+        }
+        if (large || c->priv.json.culprit[0] == '\0') { /* a pair's value has no name but the pair's own */
             avitoi_error_quote(c, c->priv.json.id);
         } else {
             avitoi_error_set_key(c, c->priv.json.culprit);

@@ -3164,6 +3164,37 @@ static void test_calls_end_in_time(void **state)
 
 /* ---------------------------------------------------------------- late looks, and what is refused */
 
+static void z_takes_its_time(struct service *s, const char *request)
+{
+    if (s->faults == 0 && strstr(request, "/chats/z/messages") != NULL) {
+        s->faults++;
+        belled->clock.unix_s += 250;
+    }
+}
+
+/* A chat counts as looked at when its messages were read, not when the list named it: its time was ahead of the
+ * service's then, and is not any more. So its late look comes when nothing in it can be late. */
+static void test_late_look_counts_from_the_read(void **state)
+{
+    struct device *d = belled = device_with_records(20);
+    uint32_t scan, moved;
+    (void)state;
+    assert_polls(d, 3, "");
+    scan = (uint32_t)(d->clock.unix_s - T) + 15;
+    moved = scan + 200;
+    write_message("z", "z1", scan - 10);
+    write_message("a", "a2", moved);
+    service.fault = z_takes_its_time;
+    assert_string_equal(poll_of(d), "z1 a2 ");
+    while (d->clock.unix_s - T < scan + 450) {
+        assert_polls(d, 1, "");
+    }
+    write_before(1, "a", "a1", moved - 5);
+    assert_within(d, 8, "a1 ");
+    assert_polls(d, 5, "");
+    avito_client_close(&d->client);
+}
+
 /* After a burst the late looks are spread: at most 20 in a poll, and the others wait. */
 static void test_late_looks_are_spread(void **state)
 {
@@ -3754,6 +3785,7 @@ int main(void)
         cmocka_unit_test(test_skipped_but_not_saved),
         cmocka_unit_test(test_mark_in_pieces),
         cmocka_unit_test(test_calls_end_in_time),
+        cmocka_unit_test(test_late_look_counts_from_the_read),
         cmocka_unit_test(test_late_looks_are_spread),
         cmocka_unit_test(test_overrun_beside_a_refused_chat),
         cmocka_unit_test(test_damaged_states_are_none),

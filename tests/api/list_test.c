@@ -756,6 +756,23 @@ static void test_end_that_drops_nothing_does_not_wait(void **state)
     }
 }
 
+/* Before the answer has begun the call is given up, which is no error. */
+static void test_end_before_the_answer(void **state)
+{
+    struct lane l;
+
+    (void)state;
+    lane_init(&l, 512);
+    l.options.never_wait = true;
+    lane_again(&l, 512);
+    script_connect_with(&l.script, 9, AVITO_OK);
+    assert_int_equal(avito_list_chats(&l.client, 1, NULL, &l.arena), AVITO_AGAIN);
+    assert_int_equal(avito_list_end(&l.client, 1000), AVITO_OK);
+    assert_int_equal(avito_last_error(&l.client)->code, AVITO_OK);
+    assert_false(avito_list_open(&l.client));
+    lane_free(&l);
+}
+
 /* With a number of bytes to drop, it waits for as many. */
 static void test_end_waits_for_the_rest(void **state)
 {
@@ -959,6 +976,47 @@ static void test_offset_beside_a_bad_row(void **state)
     lane_free(&l);
 }
 
+/* A pair of a map is an element, too: of a bad one only the error is given. */
+static void test_voices_beside_a_bad_one(void **state)
+{
+    static const char body[] = "{\"voices_urls\":{\"a\":[5],\"b\":6,\"c\":\"https://x.ru/c\"}}";
+    static const char *const ids[] = {"a", "b", "c"};
+    avito_voice_file voice;
+    struct lane l;
+
+    (void)state;
+    lane_init(&l, 512);
+    lane_exchange(&l, 200, body, sizeof body - 1);
+    assert_int_equal(lane_run(&l, avito_list_voice_files(&l.client, 1, ids, 3, &l.arena)),
+                     AVITO_OK);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(lane_run(&l, avito_next_voice_file(&l.client, &voice)), AVITO_ERR_MODEL);
+        assert_string_equal(avito_last_error(&l.client)->text, ids[i]);
+    }
+    assert_int_equal(lane_run(&l, avito_next_voice_file(&l.client, &voice)), AVITO_OK);
+    assert_string_equal(voice.url.ptr, "https://x.ru/c");
+    assert_int_equal(lane_run(&l, avito_next_voice_file(&l.client, &voice)), AVITO_END);
+    lane_end(&l);
+}
+
+/* Each id is looked at before anything is sent. */
+static void test_voices_of_bad_ids(void **state)
+{
+    struct lane l;
+
+    (void)state;
+    lane_init(&l, 512);
+    for (unsigned bad = 0; bad < 3; bad++) {
+        const char *ids[] = {"a", "b", "c"};
+        avito_voice_files voices;
+        ids[bad] = "..";
+        assert_int_equal(avito_get_voice_files(&l.client, 1, ids, 3, &l.arena, &voices),
+                         AVITO_ERR_ID);
+    }
+    assert_int_equal(l.script.connects, 0);
+    lane_end(&l);
+}
+
 /* After a page that failed, the rows of the page before do not count twice. */
 static void test_goes_on_where_a_page_failed(void **state)
 {
@@ -1033,6 +1091,7 @@ int main(void)
         cmocka_unit_test(test_cut_in_a_bad_row),
         cmocka_unit_test(test_cut_last_message),
         cmocka_unit_test(test_end_that_drops_nothing_does_not_wait),
+        cmocka_unit_test(test_end_before_the_answer),
         cmocka_unit_test(test_end_waits_for_the_rest),
         cmocka_unit_test(test_end_after_a_slow_row),
         cmocka_unit_test(test_end_drops_so_many_bytes),
@@ -1041,6 +1100,8 @@ int main(void)
         cmocka_unit_test(test_rows_that_slide),
         cmocka_unit_test(test_goes_on_with_the_row_begun),
         cmocka_unit_test(test_offset_beside_a_bad_row),
+        cmocka_unit_test(test_voices_beside_a_bad_one),
+        cmocka_unit_test(test_voices_of_bad_ids),
         cmocka_unit_test(test_goes_on_where_a_page_failed),
         cmocka_unit_test(test_messages_of_a_list_have_its_chat),
     };

@@ -124,6 +124,23 @@ static void grow(attempt *try, size_t skew, size_t used)
     assert_int_equal(rc, AVITO_OK);
 }
 
+/* Where more memory is not what is missing, no size is said. */
+static void test_nothing_is_needed(void **state)
+{
+    char room[64];
+    avito_arena arena = avito_arena_of(room, sizeof room);
+    avito_event event;
+    size_t needed = 77;
+
+    (void)state;
+    assert_int_equal(avito_parse_webhook(NULL, 0, &arena, &event, &needed), AVITO_ERR_ARGUMENT);
+    assert_int_equal(needed, 0);
+    arena.busy = true;
+    needed = 77;
+    assert_int_equal(avito_parse_webhook("{}", 2, &arena, &event, &needed), AVITO_ERR_BUSY);
+    assert_int_equal(needed, 0);
+}
+
 static void test_needed_is_enough_at_any_address(void **state)
 {
     static attempt *const attempts[] = {get_chat, get_chats, next_chat, parse_webhook, json_string};
@@ -285,6 +302,7 @@ static void test_events_are_aligned(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nothing_is_needed),
         cmocka_unit_test(test_needed_is_enough_at_any_address),
         cmocka_unit_test(test_needed_is_told_once),
         cmocka_unit_test(test_arena_of_any_memory),

@@ -351,11 +351,26 @@ static void test_claims_without_an_array(void **state)
     lane_free(&l);
 }
 
+/* A page of a long chat, whose row i is "m<i>" and a second older than the row before. `top` instead of row 0. */
+static void read_page(struct lane *l, int from, const char *top)
+{
+    static char page[20000];
+    size_t n = (size_t)snprintf(page, sizeof page, "{\"messages\":[%s", from == 0 ? top : "");
+    for (int i = (from == 0 && *top != '\0') ? 1 : from; i < from + 100; i++) {
+        n += (size_t)snprintf(
+            page + n, sizeof page - n,
+            "%s{\"id\":\"m%d\",\"created\":%d,\"type\":\"text\",\"direction\":\"in\","
+            "\"content\":{\"text\":\"x\"}}",
+            page[n - 1] == '[' ? "" : ",", i, 5000 - i);
+    }
+    (void)snprintf(page + n, sizeof page - n, "],\"meta\":{\"has_more\":true}}");
+    read_back(l, page, false);
+}
+
 /* The service shows a limited number of rows. A list that ends at this limit says nothing about older
  * messages. */
 static void test_chat_that_is_longer_than_the_list(void **state)
 {
-    static char page[20000];
     avito_sent_query q = *baseline();
     avito_outcome outcome;
     struct lane l;
@@ -365,16 +380,7 @@ static void test_chat_that_is_longer_than_the_list(void **state)
     lane_init(&l, 512);
     script_connect(&l.script);
     for (from = 0; from <= 1000; from += 96) { /* pages of 100 overlap by 4 rows */
-        size_t n = (size_t)snprintf(page, sizeof page, "{\"messages\":[");
-        for (int i = from; i < from + 100; i++) {
-            n += (size_t)snprintf(
-                page + n, sizeof page - n,
-                "%s{\"id\":\"m%d\",\"created\":%d,\"type\":\"text\",\"direction\":\"in\","
-                "\"content\":{\"text\":\"x\"}}",
-                i > from ? "," : "", i, 5000 - i);
-        }
-        (void)snprintf(page + n, sizeof page - n, "],\"meta\":{\"has_more\":true}}");
-        read_back(&l, page, false);
+        read_page(&l, from, "");
     }
     q.text = "hi";
     q.baseline_id = NULL; /* the chat was empty */
@@ -430,6 +436,36 @@ static void test_second_of_the_baseline(void **state)
         assert_true(outcome != AVITO_SENT || strcmp(message.id.ptr, "new") == 0);
         lane_end(&l);
     }
+}
+
+/* The second look begins at the newest row, although the first one ended on another page. */
+static void test_second_look_at_a_long_chat(void **state)
+{
+    static const char ours[] =
+        "{\"id\":\"new\",\"author_id\":94235311,\"created\":4900,\"content\":"
+        "{\"text\":\"hi\"},\"type\":\"text\",\"direction\":\"out\"}";
+    avito_sent_query q = *baseline();
+    avito_outcome outcome;
+    struct lane l;
+    (void)state;
+    lane_init(&l, 512);
+    script_connect(&l.script);
+    read_page(&l, 0, ours);
+    read_page(&l, 96, "");
+    script_connect(&l.script);
+    read_page(&l, 0, ours);
+    q.text = "hi";
+    q.baseline_id = "m100";
+    q.baseline_created = 4900;
+    assert_int_equal(
+        lane_run(&l, avito_confirm_sent(&l.client, USER, CHAT, &q, &l.arena, &outcome, &message)),
+        AVITO_OK);
+    assert_int_equal(outcome, AVITO_SENT);
+    assert_int_equal(l.script.requests[2].len, l.script.requests[0].len);
+    assert_memory_equal(l.script.sent + l.script.requests[2].at,
+                        l.script.sent + l.script.requests[0].at, l.script.requests[0].len);
+    assert_null(script_wrong(&l.script));
+    lane_free(&l);
 }
 
 /* A send that settles itself looks again in each of its rounds. */
@@ -704,6 +740,7 @@ int main(void)
         cmocka_unit_test(test_chat_that_is_longer_than_the_list),
         cmocka_unit_test(test_second_of_the_baseline),
         cmocka_unit_test(test_second_of_the_baseline_settled),
+        cmocka_unit_test(test_second_look_at_a_long_chat),
         cmocka_unit_test(test_second_look_is_tried_again),
         cmocka_unit_test(test_second_of_the_baseline_is_forgotten),
         cmocka_unit_test(test_error_of_a_settled_send),

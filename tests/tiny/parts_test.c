@@ -214,6 +214,28 @@ static void test_masked_without_a_copy(void **state)
     lane_end(&l);
 }
 
+/* What a refusal says may hold a secret. */
+static void test_refusal_without_diagnostics(void **state)
+{
+    static const char *const bodies[] = {"no: " TOKEN,
+                                         "{\"error\":{\"message\":\"no: " TOKEN "\"}}"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        struct lane l;
+        avito_self self;
+
+        plain_lane(&l);
+        script_connect(&l.script);
+        fetch(&l, TOKEN);
+        answer(&l, 400, bodies[i]);
+        assert_int_equal(lane_run(&l, avito_get_self(&l.client, &l.arena, &self)),
+                         AVITO_ERR_BAD_REQUEST);
+        assert_string_equal(avito_last_error(&l.client)->text, "");
+        lane_end(&l);
+    }
+}
+
 /* Names of fields come from our own tables, ids from the server. */
 static void test_fields_without_diagnostics(void **state)
 {
@@ -756,6 +778,7 @@ int main(void)
         cmocka_unit_test(test_token_store),
         cmocka_unit_test(test_diagnostics),
         cmocka_unit_test(test_masked_without_a_copy),
+        cmocka_unit_test(test_refusal_without_diagnostics),
         cmocka_unit_test(test_fields_without_diagnostics),
         cmocka_unit_test(test_retries),
         cmocka_unit_test(test_dry_run),

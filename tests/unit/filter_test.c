@@ -131,6 +131,34 @@ static void test_strings(void **state)
     }
 }
 
+/* A digit that is none, at each place of a row of escapes that is read two at a time. */
+static void test_bad_digits(void **state)
+{
+    static const char bad[] = "gG/:@`";
+
+    (void)state;
+    for (size_t at = 0; at < 8; at++) {
+        for (size_t digit = 0; digit < 4 * (sizeof bad - 1); digit++) {
+            char text[200] = "{\"id\":\"c\",\"last_message\":{\"id\":\"m\",\"type\":\"text\","
+                             "\"content\":{\"text\":\"";
+            const size_t begin = strlen(text);
+            for (size_t i = 0; i < 8; i++) {
+                strcat(text, "\\u0436");
+            }
+            strcat(text, "\"}}}");
+            text[begin + at * 6 + 2 + digit % 4] = bad[digit / 4];
+            for (size_t piece = 0; piece < 3; piece++) {
+                struct guard memory;
+                avito_chat chat;
+                size_t needed;
+                assert_int_equal(read_chat(text, piece, 1024, &chat, &memory, &needed),
+                                 AVITO_ERR_JSON);
+                guard_free(&memory);
+            }
+        }
+    }
+}
+
 static void test_numbers(void **state)
 {
     static const struct {
@@ -1006,6 +1034,7 @@ int main(void)
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_depth),
         cmocka_unit_test(test_strings),
+        cmocka_unit_test(test_bad_digits),
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_degrees),
         cmocka_unit_test(test_passed_numbers),

@@ -1104,7 +1104,7 @@ static void a_send_in_doubt_is_looked_up(void **state)
     (void)state;
     assert_int_equal(open_store(folder, "id"), AVITO_OK);
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        note_sent(others[i][0], others[i][1], others[i][2], i < 3 ? "m2" : NULL);
+        note_sent(others[i][0], others[i][1], others[i][2], i == 0 ? "m2" : i < 3 ? "m3" : NULL);
     }
     lose_a_send(OLD);
     lane_of_answers(&l, found, 1);
@@ -1583,6 +1583,7 @@ static void pictures_from_files(void **state)
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         (void)snprintf(path, sizeof path, "%s/%s", folder, files[i].name);
         write_raw(files[i].name, files[i].head);
+        memset(&image, 0x5a, sizeof image); /* nothing of what was there counts */
         if (files[i].type == NULL) {
             assert_int_equal(avito_image_from_file(&image, path), AVITO_ERR_ARGUMENT);
             continue;
@@ -1591,6 +1592,8 @@ static void pictures_from_files(void **state)
         assert_string_equal(image.source.content_type, files[i].type);
         assert_string_equal(image.source.file_name, files[i].sent_as);
         assert_int_equal(image.source.size, strlen(files[i].head));
+        assert_null(image.source.data);
+        assert_true(image.source.progress == NULL);
         assert_int_equal(image.source.read(image.source.ctx, 1, bytes, 1), 1);
         assert_int_equal(bytes[0], files[i].head[1]);
         assert_int_equal(image.source.read(image.source.ctx, 999, bytes, 1), AVITO_ERR_SOURCE);
