@@ -21848,13 +21848,16 @@ static int avitoi_store_look(avito_client *client, avito_store *s, int64_t user_
     return rc;
 }
 
-/* Settles a send that was begun before, or has just ended in doubt. */
+/* Settles a send that was begun before, or has just ended in doubt. The time may have been set back since it
+ * was begun: more than the grace time is not waited here. */
 static int avitoi_store_settle(avito_client *client, avito_store *s, int64_t user_id,
                                avito_arena *arena, avito_outcome *outcome)
 {
     const int64_t over = s->priv.once.begun + (int64_t)s->o.grace_s;
+    const uint32_t began = avito_posix_clock_ms(NULL);
     int rc = avitoi_store_look(client, s, user_id, arena, outcome);
-    while (rc == AVITO_OK && *outcome != AVITO_SENT && avito_posix_unix_time(NULL) <= over) {
+    while (rc == AVITO_OK && *outcome != AVITO_SENT && avito_posix_unix_time(NULL) <= over &&
+           (avito_posix_clock_ms(NULL) - began) / 1000u <= s->o.grace_s) {
         (void)poll(NULL, 0, AVITOI_STORE_LOOK_MS);
         rc = avitoi_store_look(client, s, user_id, arena, outcome);
     }

@@ -82,6 +82,7 @@ static struct {
     bool read_only, new_folder; /* no file can be written; mkdir() makes one */
     bool quick;                 /* a pause takes no time, but the clocks go on: */
     uint32_t later_ms;          /* so far */
+    time_t behind_s;            /* the time has been set back so far; the other clock was not */
     bool skip_file_sync, skip_folder_sync; /* a disk that lies, to check that the tests notice */
     jmp_buf power;
 } disk;
@@ -130,7 +131,7 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
 {
     const int rc = __real_clock_gettime(clock, now);
 
-    now->tv_sec += disk.later_ms / 1000;
+    now->tv_sec += disk.later_ms / 1000 - (clock == CLOCK_REALTIME ? disk.behind_s : 0);
     now->tv_nsec += (long)(disk.later_ms % 1000) * 1000000;
     return rc;
 }

@@ -1240,6 +1240,32 @@ static void a_send_that_never_shows_up(void **state)
     lane_free(&l);
 }
 
+/* Between the send and the next call the time was set back by a day, as on a board without a battery. */
+static void a_send_in_doubt_before_its_time(void **state)
+{
+    const char *lists[64];
+    avito_outcome outcome = AVITO_NOT_SENT;
+    struct lane l;
+    uint32_t began;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        lists[i] = OLD;
+    }
+    assert_int_equal(open_store(folder, "id"), AVITO_OK);
+    lose_a_send(OLD);
+    lane_of_lists(&l, lists, sizeof lists / sizeof *lists);
+    disk.quick = true;
+    disk.behind_s = 86400;
+    began = disk.later_ms;
+    assert_int_equal(send_once(&l, "k", "hi", &outcome), AVITO_END);
+    assert_int_equal(outcome, AVITO_CANNOT_TELL);
+    assert_in_range(disk.later_ms - began, 59000, 62000);
+    disk.behind_s = 0;
+    disk.quick = false;
+    lane_free(&l);
+}
+
 /* What the folder cannot say stops a send before it leaves, and a look before it is made. */
 static void a_send_beside_a_folder_that_fails(void **state)
 {
@@ -1676,6 +1702,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_picture_is_sent_once, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_send_that_shows_up_late, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_send_that_never_shows_up, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_send_in_doubt_before_its_time, make_folder,
+                                        remove_folder),
         cmocka_unit_test_setup_teardown(a_send_beside_a_folder_that_fails, make_folder,
                                         remove_folder),
         cmocka_unit_test_setup_teardown(a_key_that_another_takes_meanwhile, make_folder,
