@@ -84,11 +84,20 @@ static size_t parts_of(const char *text)
     return count;
 }
 
+/* True after saying so. */
+static bool is_blank(const char *text)
+{
+    if (parts_of(text) > 0) {
+        return false;
+    }
+    fputs(say(TEXT("the text is blank\n", "текст пуст\n")), stderr);
+    return true;
+}
+
 /* Refuses, before a byte leaves, what the service would refuse. */
 static bool check_text(const arguments *a, const char *text)
 {
-    if (parts_of(text) == 0) {
-        fputs(say(TEXT("the text is blank\n", "текст пуст\n")), stderr);
+    if (is_blank(text)) {
         return false;
     }
     if (!has_option(a, OPTION_SPLIT) && parts_of(text) > 1) {
@@ -244,17 +253,66 @@ struct search {
     bool any;
 };
 
+/* Is it one of the messages that avito send makes of this text? */
+static bool is_part_of(const char *part, const char *text)
+{
+    size_t len;
+
+    while ((len = avito_next_part(&text)) > 0 &&
+           (strlen(part) != len || memcmp(part, text, len) != 0)) {
+        text += len;
+    }
+    return len > 0;
+}
+
 static int visit_send(void *ctx, const avito_store_send *send)
 {
     struct search *search = ctx;
 
     if (send->outcome == AVITO_CANNOT_TELL && strcmp(send->chat_id, search->chat) == 0 &&
-        (search->text == NULL || strcmp(send->text, search->text) == 0) &&
+        (search->text == NULL || is_part_of(send->text, search->text)) &&
         (!search->any || send->begun > search->found.begun)) {
         search->found = *send;
         search->any = true;
     }
     return AVITO_OK;
+}
+
+/* Messages that other sends into the chat have become: an equal text is theirs. */
+struct claims {
+    const avito_store_send *send;
+    char ids[AVITO_STORE_SENDS][AVITO_STORE_ID_CAP];
+    const char *list[AVITO_STORE_SENDS];
+    size_t count;
+};
+
+static int visit_claim(void *ctx, const avito_store_send *other)
+{
+    struct claims *claims = ctx;
+    char *id = claims->ids[claims->count];
+
+    if (other->message_id[0] == '\0' || strcmp(other->chat_id, claims->send->chat_id) != 0 ||
+        strcmp(other->key, claims->send->key) == 0) {
+        return AVITO_OK;
+    }
+    strcpy(id, other->message_id);
+    claims->list[claims->count++] = id;
+    return claims->count < AVITO_STORE_SENDS ? (int)AVITO_OK : (int)AVITO_END;
+}
+
+/* What the note of a send says of it, for the look into the chat. A result of the store. */
+static int query_of_note(session *s, const avito_store_send *send, avito_sent_query *query)
+{
+    static struct claims claims;
+    const int64_t age = avito_posix_unix_time(NULL) - send->begun;
+    int result;
+
+    claims.send = send;
+    result = avito_store_each_send(&s->avito.store, visit_claim, &claims);
+    query->age_s = age > 0 ? (uint32_t)age : 0; /* the clock may have been set back */
+    query->claimed = claims.list;
+    query->claimed_count = claims.count;
+    return result;
 }
 
 /* Reads the chat back for this send, prints the outcome, and settles the note if there is one. */
@@ -269,9 +327,11 @@ static int look_for(session *s, const avito_store_send *send, bool noted)
     query.text = send->text[0] != '\0' ? send->text : NULL;
     query.baseline_id = send->baseline_id[0] != '\0' ? send->baseline_id : NULL;
     query.baseline_created = send->baseline_created;
-    query.age_s = noted ? (uint32_t)(avito_posix_unix_time(NULL) - send->begun) : 0;
-    result = avito_confirm_sent(&s->avito.client, s->user_id, send->chat_id, &query,
-                                &s->avito.arena, &outcome, &found);
+    result = noted ? query_of_note(s, send, &query) : (int)AVITO_OK;
+    if (result >= 0) {
+        result = avito_confirm_sent(&s->avito.client, s->user_id, send->chat_id, &query,
+                                    &s->avito.arena, &outcome, &found);
+    }
     if (result != AVITO_OK) {
         return session_status(s, result);
     }
@@ -327,7 +387,7 @@ int run_confirm(const arguments *a)
     const char *text = a->words_count > 1 ? text_argument(a, 1) : NULL;
     int status;
 
-    if (!check_format(a) || (a->words_count > 1 && text == NULL)) {
+    if (!check_format(a) || (a->words_count > 1 && (text == NULL || is_blank(text)))) {
         return EXIT_USAGE;
     }
     show_begin(has_option(a, OPTION_QUIET));
