@@ -384,6 +384,7 @@ int run_watch(const arguments *a)
         return EXIT_USAGE;
     }
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGCHLD, SIG_DFL); /* where our parent ignores it, no status of a command would come */
     show_begin(has_option(a, OPTION_QUIET));
     status = session_open(w.session, a, SESSION_STATE);
     status = status == EXIT_DONE ? open_inbox(&w, &o) : status;
