@@ -31,7 +31,7 @@ struct export
     FILE *out;
     struct chat_list all, done; /* read from the service; found in the file */
     long messages;
-    int skipped;         /* rows that could not be read */
+    int skipped;         /* rows that could not be read, and chats that are gone */
     int messages_beyond; /* chats with more messages than can be reached */
     bool chats_beyond;
 };
@@ -236,6 +236,17 @@ static int export_chat(struct export *e, const char *chat_id)
     return result;
 }
 
+/* A chat that is gone since it was listed is counted and reported; the others go on. */
+static int without_gone(struct export *e, int result)
+{
+    if (result != AVITO_ERR_NOT_FOUND) {
+        return result;
+    }
+    e->skipped++;
+    session_status(e->session, result);
+    return AVITO_OK;
+}
+
 static bool is_written(struct export *e)
 {
     if (fflush(e->out) == 0 && !ferror(e->out)) {
@@ -254,7 +265,7 @@ static int export_all(struct export *e)
         show_progress(say(TEXT("chat %zu of %zu, %ld messages", "чат %zu из %zu, сообщений: %ld")),
                       i + 1, e->all.count, e->messages);
         if (!contains(&e->done, e->all.ids[i])) {
-            result = export_chat(e, e->all.ids[i]);
+            result = without_gone(e, export_chat(e, e->all.ids[i]));
         }
         if (!is_written(e)) {
             return EXIT_LOCAL;
