@@ -6,25 +6,63 @@
 #include "session.h"
 #include "show.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
+#define KEY_SIZE 180 /* of a client id or secret: a line of the configuration has 198 bytes */
+
+static const int endings[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+static struct termios before_question;
+
+/* Ends the program as the signal does, but with a terminal that shows what is typed next. */
+static void end_question(int number)
+{
+    tcsetattr(STDIN_FILENO, TCSANOW, &before_question);
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+/* Signals that are ignored stay so. */
+static void on_endings(void (*act)(int))
+{
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        if (signal(endings[i], act) == SIG_IGN) {
+            signal(endings[i], SIG_IGN);
+        }
+    }
+}
+
+/* Takes the rest of a line that did not fit: it must not be the next answer. */
+static bool is_whole_line(const char *answer)
+{
+    int c;
+
+    if (strchr(answer, '\n') != NULL || feof(stdin)) {
+        return true;
+    }
+    while ((c = getchar()) != '\n' && c != EOF) {
+    }
+    return false;
+}
+
 /* One line of standard input; without echo on a terminal where it is a secret. The echo is turned
  * off before the question, so an early answer is neither shown nor lost. */
 static bool ask(const char *question, char *answer, size_t size, bool secret)
 {
     const bool terminal = isatty(STDIN_FILENO) != 0;
-    const bool hidden = terminal && secret;
-    struct termios old, silent;
+    const bool hidden = terminal && secret && tcgetattr(STDIN_FILENO, &before_question) == 0;
+    struct termios silent = before_question;
     bool ok;
 
-    if (hidden && tcgetattr(STDIN_FILENO, &old) == 0) {
-        silent = old;
+    if (hidden) {
+        on_endings(end_question);
         silent.c_lflag &= ~(tcflag_t)ECHO;
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
     }
@@ -32,9 +70,10 @@ static bool ask(const char *question, char *answer, size_t size, bool secret)
         fputs(question, stderr);
         fflush(stderr);
     }
-    ok = fgets(answer, (int)size, stdin) != NULL;
+    ok = fgets(answer, (int)size, stdin) != NULL && is_whole_line(answer);
     if (hidden) {
-        tcsetattr(STDIN_FILENO, TCSANOW, &old);
+        tcsetattr(STDIN_FILENO, TCSANOW, &before_question);
+        on_endings(SIG_DFL);
         fputc('\n', stderr);
     }
     if (ok) {
@@ -98,28 +137,43 @@ static bool draw_state(char state[STATE_SIZE])
     return ok;
 }
 
-/* Copies the value of a parameter of the address's query. False if it is missing, empty or too
- * long. */
+/* Copies a value of an address's query, in which it is percent-encoded. False: it is empty, too long or
+ * no text. */
+static bool decode(const char *at, char *out, size_t size)
+{
+    size_t len = 0;
+
+    for (; strchr("&#", *at) == NULL; at++) {
+        char c = *at;
+
+        if (c == '%') {
+            const char digits[3] = {at[1], isxdigit((unsigned char)at[1]) ? at[2] : '\0', '\0'};
+
+            if (!isxdigit((unsigned char)digits[1])) {
+                return false;
+            }
+            c = (char)strtol(digits, NULL, 16);
+            at += 2;
+        }
+        if (c == '\0' || len + 1 >= size) {
+            return false;
+        }
+        out[len++] = c;
+    }
+    out[len] = '\0';
+    return len > 0;
+}
+
+/* The value of a parameter of the address's query. False if it is missing, empty or too long. */
 static bool take_parameter(const char *address, const char *name, char *out, size_t size)
 {
     const size_t len = strlen(name);
     const char *at = strchr(address, '?');
-    size_t value;
 
     while (at != NULL && (strncmp(at + 1, name, len) != 0 || at[1 + len] != '=')) {
         at = strchr(at + 1, '&');
     }
-    if (at == NULL) {
-        return false;
-    }
-    at += len + 2;
-    value = strcspn(at, "&#");
-    if (value == 0 || value >= size) {
-        return false;
-    }
-    memcpy(out, at, value);
-    out[value] = '\0';
-    return true;
+    return at != NULL && decode(at + len + 2, out, size);
 }
 
 /* A person pastes the code, or the whole address that the browser ended at. */
@@ -132,6 +186,21 @@ static bool take_code(const char *answer, const char *state, char *code, size_t 
                strcmp(came_back, state) == 0 && take_parameter(answer, "code", code, size);
     }
     return strlen(answer) < size && strcpy(code, answer) != NULL;
+}
+
+/* Prints the address for a person, or as an object of its own. */
+static void put_url(const session *s, const char *url)
+{
+    if (has_option(s->arguments, OPTION_JSON)) {
+        json_open(stdout, NULL, '{');
+        json_open(stdout, "avito", '{');
+        json_word(stdout, "url", url);
+        json_close(stdout, '}');
+        json_close(stdout, '}');
+        return;
+    }
+    puts(url);
+    fflush(stdout);
 }
 
 /* Shows the address at which another person allows the application, and trades the code that comes back. */
@@ -156,8 +225,7 @@ static int ask_consent(session *s)
                             "the address that the browser ends at:",
                             "Откройте этот адрес в браузере и разрешите доступ. Затем введите код "
                             "или адрес, на котором браузер остановился:")));
-    puts(url);
-    fflush(stdout);
+    put_url(s, url);
     if (!ask("code: ", answer, sizeof answer, false) ||
         !take_code(answer, state, code, sizeof code)) {
         fputs(say(TEXT("there is no code in it, or not the one for this address\n",
@@ -195,7 +263,7 @@ static int try_and_store(session *s)
 
 int run_login(const arguments *a)
 {
-    static char id[256], secret[256];
+    static char id[KEY_SIZE], secret[KEY_SIZE];
     session *s = &the_session;
     const char *name = a->words_count > 0 ? a->words[0] : a->values[OPTION_ACCOUNT];
     int status;
@@ -211,7 +279,9 @@ int run_login(const arguments *a)
     show_begin(has_option(a, OPTION_QUIET));
     if (!ask("client id: ", id, sizeof id, false) ||
         !ask("client secret: ", secret, sizeof secret, true)) {
-        fputs(say(TEXT("nothing was entered\n", "ничего не введено\n")), stderr);
+        fputs(say(TEXT("nothing was entered, or more than it can be\n",
+                       "ничего не введено или больше, чем может быть\n")),
+              stderr);
         return EXIT_USAGE;
     }
     status = session_prepare(s, a, name);

@@ -53,8 +53,8 @@ void session_remark(const session *s, const char *text);
 
 bool has_option(const arguments *a, enum option_id id);
 
-/* A command's text: the words from `from` on, joined, or standard input for "-". NULL after saying
- * that it is missing, too long, or cannot be read. */
+/* A command's text: the word at `from`, or standard input for "-". NULL after saying that it is missing,
+ * too long, or cannot be read. */
 const char *text_argument(const arguments *a, size_t from);
 
 #endif
