@@ -84,12 +84,13 @@ const option_row options[OPTIONS] = {
                         NULL,
                         {"end after so long; status 7 when nothing came",
                          "закончить через столько секунд; код 7, если ничего не пришло"}},
-    [OPTION_SINCE] = {"since",
-                      0,
-                      "TIME",
-                      NULL,
-                      {"begin at this time: 2026-10-31, 2026-10-31T12:00:00Z or seconds",
-                       "начать с этого времени: 2026-10-31, 2026-10-31T12:00:00Z или секунды"}},
+    [OPTION_SINCE] =
+        {"since",
+         0,
+         "TIME",
+         NULL,
+         {"begin at this time, in UTC: 2026-10-31, 2026-10-31T12:00:00Z or seconds",
+          "начать с этого времени, по UTC: 2026-10-31, 2026-10-31T12:00:00Z или секунды"}},
     [OPTION_MARK_READ] =
         {"mark-read", 0, NULL, NULL, {"mark chats as read", "отмечать чаты прочитанными"}},
     [OPTION_GIVE_UP] = {"give-up",
@@ -304,10 +305,11 @@ const command commands[] = {
      {"notifications: where they go, and a receiver", "уведомления: куда идут, и приёмник"},
      {"The path of the URL is a secret: with --path-file FILE it is read from a file and appended "
       "to the URL, so that it "
-      "does not show in the list of processes. In lists it is masked.",
+      "does not show in the list of processes. In lists it is masked, except with --json and "
+      "--format.",
       "Путь в URL секретен: с --path-file FILE он читается из файла и добавляется к URL, чтобы его "
       "не было видно в "
-      "списке процессов. В списках он скрыт."},
+      "списке процессов. В списках он скрыт, кроме --json и --format."},
      run_webhook,
      "url version " MESSAGE_FIELDS},
     {"gateway",

@@ -8,7 +8,8 @@
 #include <strings.h>
 #include <unistd.h>
 
-#define TIMEOUT_MS 60000u
+#define TIMEOUT_MS 60000u /* without a byte on the wire */
+#define TURN_MS    5000   /* then it is seen whether one has moved */
 
 struct download {
     avito_tcp tcp;
@@ -18,7 +19,8 @@ struct download {
     char host[256], request[2048];
     char head[8192];
     size_t head_len;
-    long left; /* of the body; -1: until the end */
+    long left;                /* of the body; -1: until the end */
+    uint32_t moved, moved_ms; /* bytes on the wire so far, and when that was less */
     FILE *file;
 };
 
@@ -61,12 +63,18 @@ static bool open_tls(struct download *d, session *s)
     return true;
 }
 
-/* Waits until the transport may go on. False: nothing moved in time, or an error. */
+/* Waits until the transport may go on, or for a moment. False: nothing moved in time, or an error. */
 static bool wait_for(struct download *d)
 {
-    return (d->transport.functions->wait)(d->transport.ctx,
-                                          (d->transport.functions->wants)(d->transport.ctx),
-                                          TIMEOUT_MS) == AVITO_OK;
+    const avito_transport_functions *f = d->transport.functions;
+    const uint32_t now = avito_posix_clock_ms(NULL), moved = (f->moved)(d->transport.ctx);
+
+    if (moved != d->moved) {
+        d->moved = moved;
+        d->moved_ms = now;
+    }
+    return now - d->moved_ms < TIMEOUT_MS &&
+           (f->wait)(d->transport.ctx, (f->wants)(d->transport.ctx), TURN_MS) >= 0;
 }
 
 static bool connect_and_ask(struct download *d, const avito_server *to)
@@ -185,6 +193,7 @@ static int save(struct download *d, const avito_server *to, const char *path)
         system_error(fresh);
         return EXIT_LOCAL;
     }
+    d->moved_ms = avito_posix_clock_ms(NULL);
     ok = connect_and_ask(d, to) && receive(d);
     (d->transport.functions->close)(d->transport.ctx);
     ok = fclose(d->file) == 0 && ok;

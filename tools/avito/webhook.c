@@ -10,15 +10,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The URL with everything after the host name masked. */
-static void show_masked(const char *url)
+/* The URL with everything masked but its host name. */
+static void show_masked(avito_str given)
 {
-    const char *host = strstr(url, "://");
-    const char *path = host != NULL ? strchr(host + 3, '/') : NULL;
-    avito_str shown = {url, path != NULL ? (size_t)(path - url) + 1 : strlen(url)};
+    const char *url = given.ptr != NULL ? given.ptr : "";
+    const char *scheme = strstr(url, "://");
+    const size_t from = scheme != NULL ? (size_t)(scheme - url) + 3 : 0;
+    const size_t len = strcspn(url + from, "/?#");
+    const bool named = memchr(url + from, '@', len) != NULL; /* a name and a password before it */
+    const avito_str shown = {url, from + (named ? 0 : len)};
+    const char *rest = url + shown.len;
 
     show_text(stdout, shown, SIZE_MAX);
-    puts(path != NULL && path[1] != '\0' ? "***" : "");
+    puts(rest[0] == '\0' || strcmp(rest, "/") == 0 ? rest : named ? "***" : "/***");
 }
 
 static int list_webhooks(session *s)
@@ -39,7 +43,7 @@ static int list_webhooks(session *s)
             print_format(s->arguments->values[OPTION_FORMAT], fields,
                          sizeof fields / sizeof *fields);
         } else {
-            show_masked(all.items[i].url.ptr);
+            show_masked(all.items[i].url);
         }
     }
     if (result == AVITO_OK && all.count == 0) {
@@ -64,16 +68,23 @@ static const char *read_path(const arguments *a)
 {
     static char path[1100];
     FILE *file = fopen(a->values[OPTION_PATH_FILE], "r");
+    const bool any = file != NULL && fgets(path, sizeof path, file) != NULL;
+    const size_t len = any ? strcspn(path, "\r\n") : 0;
 
-    if (file == NULL || fgets(path, sizeof path, file) == NULL) {
+    if (file == NULL || ferror(file)) {
         system_error(a->values[OPTION_PATH_FILE]);
-        path[0] = '\0';
+    } else if (len == 0 || len == sizeof path - 1) {
+        fprintf(
+            stderr,
+            say(TEXT("%s: its first line is the path of the URL, and neither empty nor so long\n",
+                     "%s: в первой строке должен быть путь URL, не пустой и не такой длинный\n")),
+            a->values[OPTION_PATH_FILE]);
     }
     if (file != NULL) {
         fclose(file);
     }
-    path[strcspn(path, "\r\n")] = '\0';
-    return path[0] != '\0' ? path : NULL;
+    path[len] = '\0';
+    return len > 0 && len < sizeof path - 1 ? path : NULL;
 }
 
 /* The URL of the command line, with the secret path from the file. */
@@ -131,7 +142,10 @@ int run_webhook(const arguments *a)
         return EXIT_USAGE;
     }
     if (strcmp(what, "serve") == 0) {
-        return serve_webhook(a, has_option(a, OPTION_PATH_FILE) ? read_path(a) : NULL);
+        const char *path = has_option(a, OPTION_PATH_FILE) ? read_path(a) : NULL;
+
+        return path != NULL || !has_option(a, OPTION_PATH_FILE) ? serve_webhook(a, path)
+                                                                : EXIT_USAGE;
     }
     if (strcmp(what, "list") != 0 && strcmp(what, "add") != 0 && strcmp(what, "remove") != 0) {
         fputs(say(TEXT("avito webhook list, add URL, remove URL or serve\n",
