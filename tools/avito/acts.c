@@ -5,6 +5,7 @@
 #include "session.h"
 #include "show.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Opens the session, finds out whose account it is, and acts. */
@@ -120,5 +121,10 @@ static int act_block(session *s)
 
 int run_block(const arguments *a)
 {
+    if (a->items_count > 1) {
+        fputs(say(TEXT("avito block takes one --item\n", "у avito block бывает один --item\n")),
+              stderr);
+        return EXIT_USAGE;
+    }
     return with_session(a, act_block);
 }

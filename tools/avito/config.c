@@ -248,6 +248,9 @@ static int take(void *user, const char *section, const char *key, const char *va
         return refuse(r, TEXT("this key is not known in this section; see: man avito",
                               "в этой секции нет такого ключа; см.: man avito"));
     }
+    if (strcmp(key, "consent") == 0 && strcmp(value, "yes") != 0 && strcmp(value, "no") != 0) {
+        return refuse(r, TEXT("consent is yes or no", "consent: yes или no"));
+    }
     if (config_value(r->c, section, key) != NULL) {
         return refuse(r, TEXT("this key stands twice", "этот ключ указан дважды"));
     }
