@@ -18,6 +18,7 @@ import termios
 import time
 
 sys.path.insert(0, "tests/check")
+from made_up import MadeUp  # noqa: E402
 from simulated import Simulator  # noqa: E402
 from telling import check, failures  # noqa: E402
 
@@ -101,7 +102,7 @@ def words_of_the_command_line(home):
             (["chats", "--type", "x"], 2, "u2i u2u a2u"), (["chats", "--json=1"], 2, "has no value"),
             (["chat"], 2, "usage: avito chat CHAT"), (["chats", "--format", "%(nmae)"], 2, "%(name)"),
             (["block", "x"], 2, "not an id"), (["completion", "tcsh"], 2, "bash, zsh and fish"),
-            (["watch", "--since", "soon"], 2, "not a time"), (["send", "a"], 2, "text is missing")]:
+            (["block", "1", "-i", "2", "-i", "3"], 2, "one --item"), (["watch", "--since", "soon"], 2, "not a time"), (["send", "a"], 2, "text is missing")]:
         done = home.run(*words)
         check("avito " + " ".join(words), done.returncode == status and said in done.stdout + done.stderr,
               f"{done.returncode} {done.stdout[:200]} {done.stderr[:200]}")
@@ -242,6 +243,18 @@ def doubts(service, home):
     service.door("fault", {"plan": "send_message:status=500:1"})
     done = home.run("send", "--json", chat, "5xx")
     check("a 500 is status 6, or settled", done.returncode in (0, 6), (done.returncode, done.stderr))
+    service.door("fault", {"plan": "send_message:status=500:1"})
+    done = [home.run(*words, chat, "равные").returncode for words in (["send"], ["send"], ["confirm"])]
+    check("of two equal texts the one that was sent is not taken for the other", done == [6, 0, 6], done)
+    home.run("send", chat, "как набрано")
+    service.door("fault", {"plan": "send_message:status=500:1"})
+    done = [home.run(word, chat, "-", stdin=" как набрано \r\n").returncode for word in ("send", "confirm")]
+    check("confirm with a text as it was typed finds the send, not an older message of this text", done == [6, 6], done)
+    service.door("fault", {"plan": "send_message:status=500:1"})
+    long = " ".join(["долго"] * 300)
+    done = [home.run(*words, chat, long).returncode for words in (["send", "--split"], ["confirm"])]
+    check("... and one part of a long text", done == [6, 6], done)
+    check("confirm of a blank text is status 2", home.run("confirm", chat, " ").returncode == 2)
 
 
 def watching(service, home, folder):
@@ -271,6 +284,10 @@ def watching(service, home, folder):
     check("watch --exec", done.returncode == 0 and message["content"]["text"] == "секрет?", done.stderr)
     check("... says whose it is and of which listing", message["avito"]["author_name"] and message["avito"]["item_title"], message)
     check("no secret in its environment", "AVITO_CLIENT" not in environment)
+    service.door("message", {"chat_id": chat, "text": "без статуса?"})
+    done = subprocess.run([PROGRAM, "watch", "--count", "1", "--timeout", "20", "--exec", "true"], env=home.environment, capture_output=True,
+                          text=True, timeout=60, check=False, preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+    check("--exec has the command's status, also if SIGCHLD is ignored around it", done.returncode == 0 and done.stderr == "", done)
     service.door("message", {"chat_id": chat, "text": "не берут"})
     done = home.run("watch", "--count", "1", "--timeout", "3", "--exec", "false")
     check("--timeout ends a command that fails again and again, and the message stays", done.returncode == 1, (done.returncode, done.stderr))
@@ -327,6 +344,11 @@ def exporting(service, home, folder):
             check(f"export continued at byte {cut}", False, done.stderr)
             return
     check("export continued wherever it was cut", True)
+    service.door("fault", {"plan": "get_chat:status=404:1"})
+    done = home.run("export")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    check("export: a chat that is gone is counted, the others are there", done.returncode == 0 and "404" in done.stderr and
+          lines[-1]["avito"].get("skipped") == 1 and len([m for m in lines if "users" in m]) == lines[-1]["avito"]["chats"] - 1, done.stderr)
     exporting_over(home, folder, path)
 
 
@@ -401,13 +423,39 @@ def login_by_consent(service, home, client_id, secret):
         done = home.run("login", "--browser", "third", stdin=f"{client_id}\n{secret}\n{answer}\n")
         check(f"login --browser with {answer[:30] or 'no code'!r} is status {status}",
               done.returncode == status and not os.path.exists(f"{home.folder}/state/avito/third/credentials"), (done.returncode, done.stderr))
-    pasted = home.start_with_input("login", "--browser", "third")
+    pasted = home.start_with_input("login", "--browser", "third", "--json")
     pasted.stdin.write(f"{client_id}\n{secret}\n")
     pasted.stdin.flush()
-    state = pasted.stdout.readline().strip().rpartition("state=")[2]
+    line = pasted.stdout.readline()
+    state = line.partition("state=")[2][:32]
     code = service.door("code", {"scope": "user:read,messenger:read,messenger:write"})["code"]
-    _, said = pasted.communicate(f"https://shop.example/back?code={code}&state={state}\n", timeout=60)
-    check("login --browser with the whole address", pasted.returncode == 0, said)
+    out, said = pasted.communicate(f"https://shop.example/back?code=%{ord(code[0]):02X}{code[1:]}&state={state}\n", timeout=60)
+    check("login --browser with the whole address, percent-encoded", pasted.returncode == 0, said)
+    check("... --json: each line is an object", "https://" in json.loads(line)["avito"]["url"] and json.loads(out)["avito"]["account"] == "third", (line, out))
+
+
+def interrupted_login(home):
+    """Ctrl-C where the secret is not shown: the terminal shows again what is typed."""
+    ours, its = pty.openpty()
+
+    def with_terminal():
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    shell = ["sh", "-c", f"trap : INT; {PROGRAM} login; echo status $?.; read line"]
+    with subprocess.Popen(shell, stdin=its, stdout=its, stderr=its, env=home.environment, preexec_fn=with_terminal) as program:
+        hidden = []
+        for question, typed in ((b"client id: ", b"id\n"), (b"client secret: ", b"\x03"), (b"status 130.", b"\n")):
+            seen = b""
+            while question not in seen and select.select([ours], [], [], 20)[0]:
+                seen += os.read(ours, 4096)
+            check(f"login asks, and ends by Ctrl-C: {question.decode()}", question in seen, seen)
+            hidden.append(termios.tcgetattr(its)[3] & termios.ECHO == 0)
+            os.write(ours, typed)
+        program.wait(20)
+    check("Ctrl-C where the secret is asked for: the terminal shows again what is typed", hidden == [False, True, False], hidden)
+    os.close(ours)
+    os.close(its)
 
 
 def logged_in_by_name(home, client_id, secret):
@@ -441,7 +489,10 @@ def login(service, folder):
     done = home.run("login", "second", stdin=f"{client_id}\nwrong\n")
     check("a wrong secret is status 4, and not stored",
           done.returncode == 4 and not os.path.exists(f"{folder}/state/avito/second/credentials"), done.stderr)
+    done = home.run("login", "second", stdin=f"{client_id}\n{'x' * 300}\n")
+    check("a secret that could not be stored is status 2, before it is tried", done.returncode == 2 and "more than" in done.stderr, done.stderr)
     login_by_consent(service, home, client_id, secret)
+    interrupted_login(home)
     os.chmod(path, 0o644)
     done = home.run("whoami")
     check("a secret that others can read is refused", done.returncode == 2 and "chmod 600" in done.stderr, done.stderr)
@@ -556,7 +607,7 @@ def configuration(service, folder):
                        ("[mqtt]\nhots = a\n", "not known"), ("[shop]\nclient_id = a\nclient_id = b\n", "twice"),
                        ("[shop]\nclient_id = " + "x" * 300 + "\n", "198 bytes"),
                        ("[shop]\nclient_id = a ; b\n", "semicolon"), ("[shop]\nnonsense\n", "neither"),
-                       ("[fleet]\nclient_id = a\n", "not known in this section")]:
+                       ("[fleet]\nclient_id = a\n", "not known in this section"), ("[shop]\nconsent = true\n", "yes or no")]:
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
         os.chmod(path, 0o600)
@@ -603,6 +654,38 @@ def trouble(home, folder):
     check("no file of the state can be read by others", text == "", text)
 
 
+def paths_of_urls(folder):
+    """--path-file: a file without a path is said to be one, and a path is never cut."""
+    with MadeUp({}) as service:
+        home, path = Home(service, folder), f"{folder}/path"
+        for text in ("", "\n/secret", "/" + "a" * 1500):
+            with open(path, "w", encoding="ascii") as file:
+                file.write(text)
+            for words in (["webhook", "add", "https://shop.example"], ["webhook", "serve", "--listen", "127.0.0.1:1"]):
+                done = home.run(*words, "--path-file", path)
+                check(f"{words[1]}: a --path-file of {len(text)} bytes without a path is status 2",
+                      done.returncode == 2 and path in done.stderr and done.stderr.count("\n") == 1, done.stderr)
+
+
+def made_up(folder):
+    """What the service has not answered yet."""
+    urls = ["https://shop.example/secret", "https://shop.example?key=secret/x", "https://me:secret@shop.example/", "shop.example/secret", None,
+            "https://shop.example/"]
+    voices = {"aa": "/whole", "bb": "/stalls"}
+    with MadeUp({"/messenger/v1/subscriptions": {"subscriptions": [{"url": url, "version": "3"} for url in urls]},
+                 "/whole": b"x" * 100000, "/stalls": (b"x" * 10, 100)}) as service:
+        service.answers["/messenger/v1/accounts/1/getVoiceFiles"] = {"voices_urls": {i: service.url(path) for i, path in voices.items()}}
+        home = Home(service, folder)
+        done = home.run("webhook", "list")
+        check("a list of URLs shows hosts, and no secret wherever it is in them", done.returncode == 0 and "secret" not in done.stdout and
+              done.stdout.splitlines()[0] == "https://shop.example/***" and done.stdout.splitlines()[-1] == urls[-1], done)
+        fast = {"LD_PRELOAD": faketime(), "FAKETIME": "+0 x20"}
+        done = subprocess.run([PLAIN, "voice", "aa", "bb", "--save", folder], env={**home.environment, **fast},
+                              capture_output=True, timeout=60, check=False)
+        check("a voice message is saved, whole", done.returncode == 3 and os.path.getsize(f"{folder}/aa.mp4") == 100000, done)
+        check("... and one that stalls is given up", not os.path.exists(f"{folder}/bb.mp4") and b"bb.mp4: cannot be downloaded" in done.stderr, done)
+
+
 def faketime():
     """libfaketime, which shows one program another time."""
     found = glob.glob("/usr/lib/*/faketime/libfaketime.so.1")
@@ -610,7 +693,7 @@ def faketime():
     return found[0] if found else ""
 
 
-def wrong_clock(home):
+def wrong_clock(service, home):
     """A clock that was never set, is behind, or is ahead: it matters only if TLS cannot be checked, and
     that is reported."""
     chat = first_chat(home)
@@ -627,6 +710,10 @@ def wrong_clock(home):
         check(f"a clock in 1970: {words[0]} is status 1 and says it", done.returncode == 1 and "1970-01-01 00:0" in done.stderr, done)
     done = at(100 - time.time(), "whoami", LC_ALL="ru_RU.UTF-8")
     check("... in Russian too", "часы показывают время до 2020 года" in done.stderr and "1970-01-01" in done.stderr, done)
+    service.door("fault", {"plan": "send_message:status=500:1"})
+    home.run("send", chat, "в будущем")
+    done = at(-3600, "confirm", chat, "в будущем")
+    check("a send from before the clock was set back may still show up", done.returncode == 6, done)
     for name, seconds in (("a day behind", -86400), ("three days ahead", 3 * 86400)):
         done = at(seconds, "send", chat, name)
         check(f"a clock {name}: send", done.returncode == 0, done)
@@ -768,11 +855,14 @@ def main():
         exporting(service, home, folder)
         terminal(service, home)
         trouble(home, folder)
-        wrong_clock(home)
+        wrong_clock(service, home)
         core_dumps(home, folder)
         full_disk(service, home, folder)
         interrupted_service(service, home)
     bad_certificates()
+    for scene in (paths_of_urls, made_up):
+        with tempfile.TemporaryDirectory() as folder:
+            scene(folder)
     with Simulator("--chats", "1") as service, tempfile.TemporaryDirectory() as folder:
         login(service, folder)
     for scene in (every_call, documented, configuration):
