@@ -7,8 +7,8 @@
  *
  * For boards whose system has no store of its own. You give four areas of flash, each of whole sectors
  * that are erased together, and three functions of your driver. An area holds one record: what was saved,
- * its length and a CRC. It is erased and then written, so a power cut leaves it empty or broken; a broken
- * one counts as empty. Tokens take two areas in turn, so the older pair survives a cut; the inbox' two
+ * its length and a CRC. It is erased and then written, so a power cut leaves it empty, broken, or, with
+ * ECC, unreadable; a broken one counts as empty. Tokens take two areas in turn, so the older pair survives a cut; the inbox' two
  * slots are two areas, and it chooses the newer whole one itself.
  *
  * Wear: an area is erased once for each message that is accepted, in turn with the other slot. 100,000
@@ -145,6 +145,17 @@ static int avito_flash_save(const avito_flash *f, int area, const void *data, si
     return avito_flash_put(f, at, (const char *)&head, sizeof head);
 }
 
+/* What cannot be read, since flash with ECC refuses words that lost power while they were written, counts as
+ * broken as long as the other area of the pair can be read. Otherwise the flash itself is the trouble. */
+static int avito_flash_unread(const avito_flash *f, int area)
+{
+    struct avito_flash_head other;
+
+    return avito_flash_get(f, f->areas[area ^ 1], (char *)&other, sizeof other) == AVITO_OK
+               ? AVITO_END
+               : AVITO_ERR_HOOK;
+}
+
 /* AVITO_END: nothing whole is there. *len over cap: it is larger. */
 static int avito_flash_load(const avito_flash *f, int area, void *data, size_t cap, size_t *len,
                             uint32_t *sequence)
@@ -154,7 +165,7 @@ static int avito_flash_load(const avito_flash *f, int area, void *data, size_t c
 
     *len = 0;
     if (avito_flash_get(f, at, (char *)&head, sizeof head) != AVITO_OK) {
-        return AVITO_ERR_HOOK;
+        return avito_flash_unread(f, area);
     }
     if (head.magic != AVITO_FLASH_MAGIC || head.length > f->area_size - sizeof head) {
         return AVITO_END;
@@ -165,7 +176,7 @@ static int avito_flash_load(const avito_flash *f, int area, void *data, size_t c
         return AVITO_OK;
     }
     if (avito_flash_get(f, at + (uint32_t)sizeof head, (char *)data, head.length) != AVITO_OK) {
-        return AVITO_ERR_HOOK;
+        return avito_flash_unread(f, area);
     }
     return avito_flash_sum(&head, data) == head.crc ? AVITO_OK : AVITO_END;
 }
