@@ -230,6 +230,16 @@ static void test_images_by_their_first_bytes(void **state)
                                          "ftypheic",
                                          12),
                         "image/heic");
+    assert_string_equal(order_image_type("\0\0\0\x18"
+                                         "ftyphevc",
+                                         12),
+                        "image/heic"); /* as avito_image_from_file() does */
+    assert_null(order_image_type("\0\0\0\x18"
+                                 "ftypisom",
+                                 12));
+    assert_null(order_image_type("\0\0\0\x18"
+                                 "ftyphei",
+                                 11));
     assert_null(order_image_type("\xff\xd8", 2));
     assert_null(order_image_type(NULL, 0));
 }

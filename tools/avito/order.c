@@ -254,6 +254,8 @@ const char *order_image_type(const void *data, size_t len)
         {"image/jpeg", "\xff\xd8\xff", 0, 3}, {"image/png", "\x89PNG\r\n\x1a\n", 0, 8},
         {"image/gif", "GIF8", 0, 4},          {"image/bmp", "BM", 0, 2},
         {"image/heic", "ftypheic", 4, 8},     {"image/heic", "ftypheix", 4, 8},
+        {"image/heic", "ftyphevc", 4, 8},     {"image/heic", "ftyphevx", 4, 8},
+        {"image/heic", "ftypheim", 4, 8},     {"image/heic", "ftypheis", 4, 8},
         {"image/heic", "ftypmif1", 4, 8},     {"image/heic", "ftypmsf1", 4, 8},
     };
 
