@@ -102,7 +102,7 @@ def words_of_the_command_line(home):
             (["chats", "--type", "x"], 2, "u2i u2u a2u"), (["chats", "--json=1"], 2, "has no value"),
             (["chat"], 2, "usage: avito chat CHAT"), (["chats", "--format", "%(nmae)"], 2, "%(name)"),
             (["block", "x"], 2, "not an id"), (["completion", "tcsh"], 2, "bash, zsh and fish"),
-            (["block", "1", "-i", "2", "-i", "3"], 2, "one --item"), (["watch", "--since", "soon"], 2, "not a time"), (["send", "a"], 2, "text is missing")]:
+            (["block", "1", "-i", "2", "-i", "3"], 2, "one --item"), (["watch", "--since", "soon"], 2, "not a time"), (["watch", "--since", "9" * 20], 2, "not a time"), (["send", "a"], 2, "text is missing")]:
         done = home.run(*words)
         check("avito " + " ".join(words), done.returncode == status and said in done.stdout + done.stderr,
               f"{done.returncode} {done.stdout[:200]} {done.stderr[:200]}")
@@ -223,6 +223,9 @@ def sending(service, home):
     for dry in (["delete", chat, "1"], ["read", chat], ["block", "12"], ["send", chat, "--image", picture]):
         done = home.run(*dry, "--dry-run")
         check(f"{dry[0]} --dry-run", done.returncode == 0 and "POST /" in done.stdout, (done.stdout, done.stderr))
+    for path, status, said in (("README.md", 2, "no JPEG"), ("tools", 1, "Is a directory"), ("/nowhere", 1, "No such file")):
+        done = home.run("send", chat, "--image", path)
+        check(f"send --image {path} says why not", done.returncode == status and f"{path}: " in done.stderr and said in done.stderr, done.stderr)
     sent = home.lines("send", chat, "Вот она", "--image", picture)
     there = [m["id"] for m in home.lines("messages", chat)][-2:]
     check("send --image with a text: the text after the picture; --json has the ids",
@@ -607,12 +610,14 @@ def configuration(service, folder):
                        ("[mqtt]\nhots = a\n", "not known"), ("[shop]\nclient_id = a\nclient_id = b\n", "twice"),
                        ("[shop]\nclient_id = " + "x" * 300 + "\n", "198 bytes"),
                        ("[shop]\nclient_id = a ; b\n", "semicolon"), ("[shop]\nnonsense\n", "neither"),
-                       ("[fleet]\nclient_id = a\n", "not known in this section"), ("[shop]\nconsent = true\n", "yes or no")]:
+                       ("[fleet]\nclient_id = a\n", "not known in this section"), ("[shop]\nclient_id = a\0b\n", "NUL"), ("[shop]\nconsent = true\n", "yes or no")]:
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
         os.chmod(path, 0o600)
         done = home.run("whoami")
         check(f"configuration: {said}", done.returncode == 2 and said in done.stderr and f"{path}:" in done.stderr, done.stderr)
+    done = home.run("whoami", "--config", folder)
+    check("a configuration that cannot be read says why", done.returncode == 2 and "Is a directory" in done.stderr, done.stderr)
     with open(path, "w", encoding="utf-8") as file:
         file.write(f"[one]\nclient_id = {client_id}\nclient_secret_file = {folder}/secret\n"
                    f"[two]\nclient_id = {client_id}\nclient_secret = wrong\n")

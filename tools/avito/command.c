@@ -259,12 +259,15 @@ const command commands[] = {
          OPTION_BIT(OPTION_SINCE) | OPTION_BIT(OPTION_UNREAD) | OPTION_BIT(OPTION_MARK_READ) |
          OPTION_BIT(OPTION_GIVE_UP),
      {"show each new message once", "показывать каждое новое сообщение один раз"},
-     {"Goes on until it is stopped, and continues there when it is started again. With --exec a "
+     {"Goes on until it is stopped, and continues there when it is started again: only the first "
+      "run "
+      "begins where --since says, or, with --unread, with the unread messages. With --exec a "
       "message counts as done "
       "when the command ends with 0: a crash loses none. The command reads the message as JSON "
       "from standard input; no "
       "secret is in its environment. A command that fails is run again, after growing pauses.",
-      "Работает, пока не остановят, и после нового запуска продолжает с того же места. С --exec "
+      "Работает, пока не остановят, и после нового запуска продолжает с того же места: лишь первый "
+      "запуск начинает с --since или, с --unread, с непрочитанных. С --exec "
       "сообщение считается "
       "обработанным, когда команда завершилась с кодом 0: сбой ничего не теряет. Команда читает "
       "сообщение как JSON со "

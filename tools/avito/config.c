@@ -214,10 +214,12 @@ static char *read_line(char *to, int size, void *from)
     }
     r->line++;
     if (strchr(line, '\n') == NULL && !feof(r->file)) {
-        refuse(r, TEXT("this line has over 198 bytes: put a long secret into a file and name it "
-                       "with client_secret_file",
-                       "в строке больше 198 байт: положите длинный secret в файл и укажите его в "
-                       "client_secret_file"));
+        refuse(r, strlen(line) + 1 < (size_t)size
+                      ? TEXT("this line has a NUL byte", "в строке есть нулевой байт")
+                      : TEXT("this line has over 198 bytes: put a long secret into a file and name "
+                             "it with client_secret_file",
+                             "в строке больше 198 байт: положите длинный secret в файл и укажите "
+                             "его в client_secret_file"));
         return NULL;
     }
     if (line[0] != ';' && line[0] != '#' &&
@@ -300,6 +302,10 @@ static int read_file(config *c, const char *path, bool must_exist)
         r.line = bad_line > 0 ? bad_line : r.line;
         refuse(&r, TEXT("this is neither [section] nor key = value",
                         "это не [секция] и не ключ = значение"));
+    }
+    if (r.status == EXIT_DONE && ferror(r.file)) { /* it is only a part, or a folder */
+        fprintf(stderr, "%s: %s\n", path, system_text(errno));
+        r.status = EXIT_USAGE;
     }
     if (r.status == EXIT_DONE) {
         r.status = check_mode(&r, before);

@@ -199,10 +199,19 @@ static int send_image_file(session *s, const char *path)
     const int result = avito_image_from_file(&image, path);
     int status;
 
+    if (result == AVITO_ERR_FILE) {
+        system_error(path);
+        return EXIT_LOCAL;
+    }
     if (result != AVITO_OK) {
-        fprintf(stderr, "%s: ", path);
-        error_print(stderr, result);
-        return result == AVITO_ERR_FILE ? EXIT_LOCAL : EXIT_USAGE;
+        fprintf(stderr,
+                say(result == AVITO_ERR_TOO_LARGE
+                        ? TEXT("%s: over 24 MB, which the service does not take\n",
+                               "%s: больше 24 МБ, сервис такое не примет\n")
+                        : TEXT("%s: this is no JPEG, PNG, GIF, BMP or HEIC\n",
+                               "%s: это не JPEG, PNG, GIF, BMP и не HEIC\n")),
+                path);
+        return EXIT_USAGE;
     }
     status = send_image(s, &image);
     avito_image_file_close(&image);

@@ -21,6 +21,7 @@
 #define RING_IDS    8192u
 #define CHATS       1024u
 #define PAUSE_MAX_S 60u
+#define YEAR_9999   253402300799 /* its end */
 
 struct watch {
     session *session;
@@ -319,7 +320,7 @@ static bool time_of(const char *word, int64_t *out)
         return true;
     }
     *out = strtoll(word, &number_end, 10);
-    if (number_end == word || *number_end != '\0' || *out <= 0) {
+    if (number_end == word || *number_end != '\0' || *out <= 0 || *out > YEAR_9999) {
         fprintf(stderr, say(TEXT("--since: not a time: %s\n", "--since: не время: %s\n")), word);
         return false;
     }
