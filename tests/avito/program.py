@@ -389,6 +389,13 @@ def terminal(service, home):
             seen, _ = in_terminal(home, "help", "watch", columns=columns)
             check(f"... help in {language} fits", max(map(len, seen.splitlines())) <= columns, seen)
         home.environment["LC_ALL"] = "C.UTF-8"
+    text = "\x9b31mкрасное\x7f ±"
+    service.door("message", {"chat_id": nasty, "text": text})
+    for words in (["chats"], ["chat", nasty], ["messages", nasty]):
+        seen, _ = in_terminal(home, *words, "--json")
+        held = json.dumps([json.loads(line) for line in seen.split("\n") if line])
+        check(f"{words[0]} --json escapes what a terminal would obey, and keeps it", not re.search("[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f]", seen) and
+              json.dumps(text)[1:-1] in held, repr(seen[:300]))
     seen, status = in_terminal(home, "messages", nasty, columns=40)
     check("messages in 40 columns", status == 0 and "заголовок" in seen and "\x1b]" not in seen, repr(seen))
     for words, said in ((["send", nasty, "да"], "Sent."), (["webhook", "list"], "No subscriptions."),

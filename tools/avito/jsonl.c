@@ -8,19 +8,47 @@
 static int depth;
 static bool needs_comma;
 
+/* DEL, or a control character of two bytes (U+0080 to U+009F): terminals obey some of them. */
+static bool is_obeyed(const unsigned char *c, size_t left)
+{
+    return c[0] == 0x7f || (c[0] == 0xc2 && left > 1 && (c[1] & 0xe0) == 0x80);
+}
+
+/* Text within a string, or JSON, whose strings alone have such characters: these are escaped. */
+static void put_text(FILE *out, const char *text, size_t len)
+{
+    size_t from = 0, i = 0;
+
+    while (i < len) {
+        const unsigned char *c = (const unsigned char *)text + i;
+
+        if (!is_obeyed(c, len - i)) {
+            i++;
+            continue;
+        }
+        fwrite(text + from, 1, i - from, out);
+        i += c[0] == 0x7f ? 1 : 2;
+        fprintf(out, "\\u%04x", (unsigned char)text[i - 1]);
+        from = i;
+    }
+    fwrite(text + from, 1, len - from, out);
+}
+
 static void put_string(FILE *out, avito_str s)
 {
     fputc('"', out);
-    for (size_t i = 0; i < s.len; i++) {
+    for (size_t i = 0, n; i < s.len; i += n) {
         const unsigned char c = (unsigned char)s.ptr[i];
 
+        n = 1;
         if (c == '"' || c == '\\') {
             fputc('\\', out);
             fputc(c, out);
-        } else if (c < 0x20 || c == 0x7f) {
+        } else if (c < 0x20) {
             fprintf(out, "\\u%04x", c);
         } else {
-            fputc(c, out);
+            n = c == 0xc2 && i + 1 < s.len && (s.ptr[i + 1] & 0xc0) == 0x80 ? 2 : 1;
+            put_text(out, s.ptr + i, n);
         }
     }
     fputc('"', out);
@@ -94,7 +122,7 @@ void json_bool(FILE *out, const char *key, bool value)
 void json_raw(FILE *out, const char *key, const char *json)
 {
     put_key(out, key);
-    fputs(json, out);
+    put_text(out, json, strlen(json));
 }
 
 /* ---- models ---- */
