@@ -726,6 +726,17 @@ def wrong_clock(service, home):
     home.run("send", chat, "в будущем")
     done = at(-3600, "confirm", chat, "в будущем")
     check("a send from before the clock was set back may still show up", done.returncode == 6, done)
+    done = [at(3600, "confirm", chat, "в будущем").returncode for _ in range(2)]
+    state = f"{home.folder}/state/avito/default"
+    ended = [note["ended"] for note in map(lines_of, glob.glob(f"{state}/send.*")) if note["outcome"] == "2"]
+    check("a send that is not in the chat stays so, and its note may be forgotten", done == [5, 5] and "0" not in ended, (done, ended))
+    for days in (0, 2):
+        for i in range(300):
+            with open(f"{state}/send.doubt-{i}", "w", encoding="ascii") as file:
+                file.write(f"avito-send 1\noutcome 2\nbegun {time.time() - days * 86400:.0f}\nended 0\nchat x\nbaseline \ncreated 0\nmessage \ntext 1\na")
+        done = home.run("send", chat, "место?")
+        check(f"300 sends in doubt, {days} days old: {'nothing more is sent, and that is said' if days == 0 else 'they make room'}",
+              done.returncode == (1 if days == 0 else 0) and (days > 0 or "not settled" in done.stderr), done)
     for name, seconds in (("a day behind", -86400), ("three days ahead", 3 * 86400)):
         done = at(seconds, "send", chat, name)
         check(f"a clock {name}: send", done.returncode == 0, done)

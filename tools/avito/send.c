@@ -71,6 +71,47 @@ static void make_key(char *key, size_t size)
     }
 }
 
+/* A text, or the picture of this id, under a key. */
+static int send_under(session *s, const char *key, const char *text, const char *image_id,
+                      avito_outcome *outcome)
+{
+    const char *chat = s->arguments->words[0];
+
+    return text != NULL ? avito_send_once(&s->avito.client, &s->avito.store, s->user_id, chat, key,
+                                          text, &s->avito.arena, outcome)
+                        : avito_send_image_once(&s->avito.client, &s->avito.store, s->user_id, chat,
+                                                key, image_id, &s->avito.arena, outcome);
+}
+
+/* Notes of sends in doubt that nobody has confirmed for a day are settled, so that the oldest of them may be
+ * forgotten. Until then confirm finds them. */
+static int settle_old(void *ctx, const avito_store_send *send)
+{
+    avito_store *store = ctx;
+
+    return send->ended == 0 && avito_posix_unix_time(NULL) - send->begun > 86400
+               ? avito_store_end_send(store, send->key, AVITO_CANNOT_TELL, NULL)
+               : (int)AVITO_OK;
+}
+
+/* Sends it under a key of its own, and prints what became of it. */
+static int send_noted(session *s, const char *text, const char *image_id)
+{
+    char key[AVITO_STORE_KEY_MAX + 1];
+    avito_outcome outcome = AVITO_NOT_SENT;
+    const avito_store_send *noted;
+    int result;
+
+    make_key(key, sizeof key);
+    result = send_under(s, key, text, image_id, &outcome);
+    if (result == AVITO_ERR_ROOM &&
+        avito_store_each_send(&s->avito.store, settle_old, &s->avito.store) == AVITO_OK) {
+        result = send_under(s, key, text, image_id, &outcome);
+    }
+    noted = avito_store_last_send(&s->avito.store);
+    return print_outcome(s, result, outcome, noted != NULL ? noted->message_id : NULL);
+}
+
 /* ---- a text ---- */
 
 /* 0 for a blank text. */
@@ -113,22 +154,13 @@ static bool check_text(const arguments *a, const char *text)
 /* Sends one part under a key of its own, and prints what became of it. */
 static int send_part(session *s, const char *part)
 {
-    const avito_store_send *noted;
-    char key[AVITO_STORE_KEY_MAX + 1];
-    avito_outcome outcome = AVITO_NOT_SENT;
-    int result;
-
     if (has_option(s->arguments, OPTION_DRY_RUN)) { /* leaves no note either */
         return session_dry_run(s,
                                avito_send_message(&s->avito.client, s->user_id,
                                                   s->arguments->words[0], part, NULL, NULL),
                                true);
     }
-    make_key(key, sizeof key);
-    result = avito_send_once(&s->avito.client, &s->avito.store, s->user_id, s->arguments->words[0],
-                             key, part, &s->avito.arena, &outcome);
-    noted = avito_store_last_send(&s->avito.store);
-    return print_outcome(s, result, outcome, noted != NULL ? noted->message_id : NULL);
+    return send_noted(s, part, NULL);
 }
 
 /* Sends the parts in order, and stops at the first that is not sent. */
@@ -163,21 +195,6 @@ static void upload_progress(void *ctx, size_t sent, size_t size)
     show_progress("%zu %%", size > 0 ? sent * 100 / size : 100);
 }
 
-static int send_uploaded(session *s, const char *image_id)
-{
-    char key[AVITO_STORE_KEY_MAX + 1];
-    avito_outcome outcome = AVITO_NOT_SENT;
-    const avito_store_send *noted;
-    int result;
-
-    make_key(key, sizeof key);
-    result =
-        avito_send_image_once(&s->avito.client, &s->avito.store, s->user_id, s->arguments->words[0],
-                              key, image_id, &s->avito.arena, &outcome);
-    noted = avito_store_last_send(&s->avito.store);
-    return print_outcome(s, result, outcome, noted != NULL ? noted->message_id : NULL);
-}
-
 static int send_image(session *s, avito_image_file *image)
 {
     avito_uploaded_image uploaded;
@@ -190,7 +207,8 @@ static int send_image(session *s, avito_image_file *image)
     if (result == AVITO_OK && has_option(s->arguments, OPTION_DRY_RUN)) {
         return session_dry_run(s, result, true);
     }
-    return result == AVITO_OK ? send_uploaded(s, uploaded.image_id.ptr) : session_status(s, result);
+    return result == AVITO_OK ? send_noted(s, NULL, uploaded.image_id.ptr)
+                              : session_status(s, result);
 }
 
 static int send_image_file(session *s, const char *path)
@@ -351,6 +369,9 @@ static int look_for(session *s, const avito_store_send *send, bool noted)
         return print_outcome(s, AVITO_OK, outcome, found.id.ptr);
     }
     if (outcome == AVITO_NOT_SENT) {
+        if (noted) { /* it may be asked for again, and forgotten when it is old */
+            (void)avito_store_end_send(&s->avito.store, send->key, AVITO_CANNOT_TELL, NULL);
+        }
         put_outcome(s, AVITO_OK, outcome, NULL);
         session_remark(s, say(TEXT("It is not in the chat.", "В чате его нет.")));
         return EXIT_REFUSED;

@@ -158,7 +158,8 @@ static void print_clock(void)
             text);
 }
 
-/* The file in question, the process that holds it, or the server's words about this result. */
+/* The file in question, the process that holds it, what has no room, or the server's words about this
+ * result. */
 static const char *detail_of(session *s, int result)
 {
     const avito_error *e;
@@ -166,7 +167,8 @@ static const char *detail_of(session *s, int result)
     if (!s->is_open) {
         return "";
     }
-    if (result == AVITO_ERR_FILE || result == AVITO_ERR_HOOK || result == AVITO_ERR_BUSY) {
+    if (result == AVITO_ERR_FILE || result == AVITO_ERR_HOOK || result == AVITO_ERR_BUSY ||
+        result == AVITO_ERR_ROOM) {
         return problem_text(avito_store_problem(&s->avito.store));
     }
     e = avito_last_error(&s->avito.client);
