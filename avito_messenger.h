@@ -4129,7 +4129,7 @@ static avitoi_json_result avitoi_json_string_done(struct avitoi_json *j)
  * ======================================================================= *
  *
  * Strings, from the byte after the opening quote on: escapes, UTF-8, and plain text, each to the place
- * where it stays. Comes in: bytes, in pieces of any size. Goes out: a complete string, to the room
+ * where it stays. Comes in: bytes, in pieces of any size. Goes out: a complete string, to the chapter
  * before. May not read past the closing quote.
  */
 
@@ -6260,7 +6260,7 @@ static void avitoi_token_note_renewal(avito_account *a, unsigned doubt, uint32_t
 }
 
 /* After a refusal for a token of `epoch`: is a new one worth a request? `again`: a token fetched for this
- * call was refused, too. A token with which no call was accepted in its first minute is not renewed. While
+ * call was refused, too. In its first minute a token is not renewed unless a call was accepted with it. While
  * other calls are accepted, a 403 is not the token's fault. */
 static bool avitoi_token_refused(avito_account *a, uint32_t epoch, unsigned doubt, bool again)
 {

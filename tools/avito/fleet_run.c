@@ -123,7 +123,7 @@ static void hook_part(void *ctx, fleet_account *a)
 
 /* ---- hooks: files ---- */
 
-/* Appended to, or written anew: one after the other, as they were asked for. */
+/* Appends to the file, or replaces it: one write after the other, in the order of the requests. */
 static int hook_keep_ledger(void *ctx, fleet_account *a, const char *lines, size_t len, bool append)
 {
     struct seat *s = seat_of(a);

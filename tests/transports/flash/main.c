@@ -127,7 +127,7 @@ static int check(const char *what, bool ok)
     return !ok;
 }
 
-/* A program that stores before it loads, as one that has just been authorized anew does. */
+/* A program that stores before it loads, as one does that has just been authorized again. */
 static int saved_first(void)
 {
     avito_flash f = fresh();
