@@ -2345,7 +2345,7 @@ static int avitoi_text_word_number(const void *list, avito_str word)
 }
 
 /* Is `token` one of the words of a comma list? */
-static bool avitoi_text_list_has(avito_str list, const char *token)
+static bool avitoi_text_has_token(avito_str list, const char *token)
 {
     size_t at = 0;
     while (at < list.len) {
@@ -5567,10 +5567,10 @@ static int avitoi_head_value(struct avitoi_head *h, avito_str value, bool whole)
             h->chunked = true;
             return AVITO_AGAIN;
         case AVITOI_HEAD_FIELD_CONNECTION:
-            if (!whole || avitoi_text_list_has(value, "close")) {
+            if (!whole || avitoi_text_has_token(value, "close")) {
                 h->close = true;
             }
-            if (avitoi_text_list_has(value, "keep-alive")) {
+            if (avitoi_text_has_token(value, "keep-alive")) {
                 h->persistent = true;
             }
             return AVITO_AGAIN;
@@ -13290,12 +13290,12 @@ static int avitoi_webhook_value_end(avito_webhook *w, char *ptr)
     avitoi_text_trim(&value);
     switch ((int)w->priv.field) {
         case (int)AVITOI_WEBHOOK_CLOSE:
-            if (w->priv.cut || avitoi_text_list_has(value, "close")) {
+            if (w->priv.cut || avitoi_text_has_token(value, "close")) {
                 w->priv.flags |= AVITOI_WEBHOOK_CLOSE;
             }
             break;
         case (int)AVITOI_WEBHOOK_CONTINUE: /* other expectations need not be refused */
-            if (avitoi_text_list_has(value, "100-continue")) {
+            if (avitoi_text_has_token(value, "100-continue")) {
                 w->priv.flags |= AVITOI_WEBHOOK_CONTINUE;
             }
             break;

@@ -69,14 +69,14 @@ static void test_words(void **state)
 static void test_lists_of_words(void **state)
 {
     (void)state;
-    assert_true(avitoi_text_list_has(avitoi_text_of("close"), "close"));
-    assert_true(avitoi_text_list_has(avitoi_text_of("te, close"), "close"));
-    assert_true(avitoi_text_list_has(avitoi_text_of("te,close ,x"), "close"));
-    assert_true(avitoi_text_list_has(avitoi_text_of(",,\tclose\t"), "close"));
-    assert_false(avitoi_text_list_has(avitoi_text_of("closed"), "close"));
-    assert_false(avitoi_text_list_has(avitoi_text_of("te closed, clos"), "close"));
-    assert_false(avitoi_text_list_has(avitoi_text_of("x close"), "close"));
-    assert_false(avitoi_text_list_has(avitoi_text_of(""), "close"));
+    assert_true(avitoi_text_has_token(avitoi_text_of("close"), "close"));
+    assert_true(avitoi_text_has_token(avitoi_text_of("te, close"), "close"));
+    assert_true(avitoi_text_has_token(avitoi_text_of("te,close ,x"), "close"));
+    assert_true(avitoi_text_has_token(avitoi_text_of(",,\tclose\t"), "close"));
+    assert_false(avitoi_text_has_token(avitoi_text_of("closed"), "close"));
+    assert_false(avitoi_text_has_token(avitoi_text_of("te closed, clos"), "close"));
+    assert_false(avitoi_text_has_token(avitoi_text_of("x close"), "close"));
+    assert_false(avitoi_text_has_token(avitoi_text_of(""), "close"));
 }
 
 /* Known values of FNV-1a with 64 bits; the last text is one whose hash is 0, which means none. */
