@@ -21634,7 +21634,7 @@ AVITO_API int avito_store_each_send(avito_store *store,
     return rc;
 }
 
-/* How many sends there are, and which of the settled ones is the oldest. */
+/* How many sends there are, and which was settled longest ago. */
 struct avitoi_store_count {
     size_t all;
     int64_t oldest;
@@ -21645,8 +21645,8 @@ static int avitoi_store_count_one(void *ctx, const avito_store_send *send)
 {
     struct avitoi_store_count *count = (struct avitoi_store_count *)ctx;
     count->all++;
-    if (send->ended != 0 && (count->key[0] == '\0' || send->begun < count->oldest)) {
-        count->oldest = send->begun;
+    if (send->ended != 0 && (count->key[0] == '\0' || send->ended < count->oldest)) {
+        count->oldest = send->ended;
         memcpy(count->key, send->key, sizeof count->key);
     }
     return AVITO_OK;

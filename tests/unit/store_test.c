@@ -1509,13 +1509,14 @@ static void the_oldest_is_forgotten(void **state)
         if (i != 1) {
             assert_int_equal(avito_store_end_send(&store, key, AVITO_SENT, "m"), AVITO_OK);
         }
-        /* As if each had begun a second after the one before. */
+        /* As if each had been settled a second after the one before, but begun before it. */
         (void)snprintf(name, sizeof name, "send.%s", key);
         (void)snprintf(
             text, sizeof text,
-            "avito-send 1\noutcome %d\nbegun %u\nended %d\nchat u2i-%s\nbaseline before-%s\n"
+            "avito-send 1\noutcome %d\nbegun %u\nended %u\nchat u2i-%s\nbaseline before-%s\n"
             "created 1700000000\nmessage m\ntext %zu\n%s",
-            i == 1 ? 2 : 1, 1000 + i, i == 1 ? 0 : 5, key, key, strlen(send.text), send.text);
+            i == 1 ? 2 : 1, 900 - i, i == 1 ? 0u : 1000 + i, key, key, strlen(send.text),
+            send.text);
         write_raw(name, text);
     }
     assert_int_equal(avito_store_each_send(&store, count_send, &count), AVITO_OK);
