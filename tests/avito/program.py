@@ -639,6 +639,27 @@ def configuration(service, folder):
     check("environment and accounts, none named", done.returncode == 2 and "--account" in done.stderr, done.stderr)
 
 
+def configuration_of_another(service, folder):
+    """A service reads a configuration that belongs to root: systemd's LoadCredential gives it as 0440."""
+    if os.getuid() != 0:
+        print("not run - a configuration of another owner: not root")
+        return
+    home = Home(service, folder)
+    path = f"{folder}/config"
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(f"[shop]\nclient_id = {home.environment.pop('AVITO_CLIENT_ID')}\n"
+                   f"client_secret = {home.environment.pop('AVITO_CLIENT_SECRET')}\n")
+    os.chmod(folder, 0o777)
+    os.chown(path, 0, 65534)
+    home.environment["AVITO_CA_FILE"] = shutil.copy(home.environment["AVITO_CA_FILE"], f"{folder}/roots.pem")
+    program = shutil.copy(PLAIN, f"{folder}/avito")
+    for mode, status in ((0o440, 0), (0o444, 2)):
+        os.chmod(path, mode)
+        done = subprocess.run([program, "whoami", "--config", path], env=home.environment, user=65534, group=65534, extra_groups=[],
+                              capture_output=True, text=True, timeout=60, check=False)
+        check(f"a configuration of root's, {mode:o}, is status {status}", done.returncode == status, done)
+
+
 def trouble(home, folder):
     done = home.run("whoami", AVITO_PORT="1")
     check("no network is status 3", done.returncode == 3, done.stderr)
@@ -888,7 +909,7 @@ def main():
             scene(folder)
     with Simulator("--chats", "1") as service, tempfile.TemporaryDirectory() as folder:
         login(service, folder)
-    for scene in (every_call, documented, configuration):
+    for scene in (every_call, documented, configuration, configuration_of_another):
         with Simulator("--chats", "1") as service, tempfile.TemporaryDirectory() as folder:
             scene(service, folder)
     return failures != []

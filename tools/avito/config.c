@@ -262,13 +262,20 @@ static int take(void *user, const char *section, const char *key, const char *va
     return 1;
 }
 
+/* Can other users read it? Where it is not ours, its group, or an ACL whose mask stands in the group's place,
+ * may be what gives it to us: so systemd hands over the files of LoadCredential. */
+static bool is_readable_by_others(FILE *file)
+{
+    struct stat s;
+
+    return fstat(fileno(file), &s) == 0 && (s.st_mode & (s.st_uid == geteuid() ? 077 : 007)) != 0;
+}
+
 /* Other users must not be able to read a file with a secret in it. The first `before` rows are from
  * other files. */
 static int check_mode(struct reading *r, config_row *const *before)
 {
-    struct stat s;
-
-    if (fstat(fileno(r->file), &s) != 0 || (s.st_mode & 077) == 0) {
+    if (!is_readable_by_others(r->file)) {
         return EXIT_DONE;
     }
     for (const config_row *row = *before; row != NULL; row = row->next) {
