@@ -830,6 +830,29 @@ static void test_failing_for_too_long(void **state)
     avito_client_close(&d->client);
 }
 
+/* The twenty minutes begin anew after a round that lacked nothing. */
+static void test_failing_again(void **state)
+{
+    struct device *d = device_of(4, AVITO_START_SINCE);
+    int64_t begin;
+    (void)state;
+    write_message("a", "a1", 1);
+    service.fault = refuse_a;
+    assert_polls(d, 70, "");
+    service.fault = NULL;
+    assert_within(d, 3, "a1 ");
+    assert_polls(d, 3, "");
+    write_message("a", "a2", 1100);
+    write_messages("b", "b1 b2 b3 b4 b5 b6 b7 b8 ", 1101, 1);
+    service.fault = refuse_a;
+    begin = d->clock.unix_s;
+    for (int i = 0; i < 400 && (d->events & AVITO_INBOX_UNREACHABLE) == 0; i++) {
+        (void)poll_of(d);
+    }
+    assert_in_range(d->clock.unix_s - begin, 1200, 1600);
+    avito_client_close(&d->client);
+}
+
 /* Neither a storm of failures nor a clock that jumps makes it move earlier. */
 static void test_storm_with_a_small_ring(void **state)
 {
@@ -3706,6 +3729,7 @@ int main(void)
         cmocka_unit_test(test_load_that_fails),
         cmocka_unit_test(test_slot_that_goes_away),
         cmocka_unit_test(test_save_that_fails),
+        cmocka_unit_test(test_failing_again),
         cmocka_unit_test(test_failing_for_too_long),
         cmocka_unit_test(test_storm_with_a_small_ring),
         cmocka_unit_test(test_slid_page),

@@ -335,6 +335,35 @@ static size_t named_by(unsigned char *to, size_t len)
     return extensions(to, a, element(a, 0x30, b, n + sizeof value));
 }
 
+/* An extension is an id, perhaps a flag of one byte, and a value, in this order. */
+static void parts_of_an_extension(void **state)
+{
+    static const struct {
+        unsigned char bytes[16];
+        size_t len;
+        int result;
+    } cases[] = {
+        {{0x06, 1, 0x2b, 0x04, 1, 5}, 6, 0},
+        {{0x06, 1, 0x2b, 0x01, 1, 0xff, 0x04, 1, 5}, 9, 0},
+        {{0x06, 1, 0x2b, 0x01, 2, 0xff, 0xff, 0x04, 1, 5}, 10, AVITO_TLS_CERT_DER},
+        {{0x06, 1, 0x2b, 0x01, 0, 0x04, 1, 5}, 8, AVITO_TLS_CERT_DER},
+        {{0x06, 1, 0x2b, 0x02, 1, 0xff, 0x04, 1, 5}, 9, AVITO_TLS_CERT_DER},
+        {{0x06, 1, 0x2b, 0x01, 1, 0xff, 0x01, 1, 0xff, 0x04, 1, 5}, 12, AVITO_TLS_CERT_DER},
+        {{0x01, 1, 0xff, 0x06, 1, 0x2b, 0x04, 1, 5}, 9, AVITO_TLS_CERT_DER},
+        {{0x06, 1, 0x2b, 0x06, 1, 0x2b, 0x04, 1, 5}, 9, AVITO_TLS_CERT_DER},
+        {{0x06, 1, 0x2b, 0x04, 1, 5, 0x04, 1, 5}, 9, AVITO_TLS_CERT_DER},
+        {{0x04, 1, 5}, 3, AVITO_TLS_CERT_DER},
+    };
+    unsigned char one[32], fields[64];
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const size_t n = extensions(fields, one, element(one, 0x30, cases[i].bytes, cases[i].len));
+        for (size_t piece = 0; piece < 3; piece++) {
+            assert_int_equal(check_fields(fields, n, piece), cases[i].result);
+        }
+    }
+}
+
 /* 20 extensions are remembered; with more, a repeated one might go unseen. */
 static void many_extensions(void **state)
 {
@@ -486,12 +515,19 @@ static void other_tags(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(verdicts),        cmocka_unit_test(every_split),
-        cmocka_unit_test(wrong_length),    cmocka_unit_test(damaged),
-        cmocka_unit_test(many_extensions), cmocka_unit_test(other_tags),
-        cmocka_unit_test(many_fields),     cmocka_unit_test(extensions_twice),
-        cmocka_unit_test(long_ids),        cmocka_unit_test(two_certificates_in_one),
-        cmocka_unit_test(endless_chain),   cmocka_unit_test(results_of_bearssl),
+        cmocka_unit_test(verdicts),
+        cmocka_unit_test(every_split),
+        cmocka_unit_test(wrong_length),
+        cmocka_unit_test(damaged),
+        cmocka_unit_test(parts_of_an_extension),
+        cmocka_unit_test(many_extensions),
+        cmocka_unit_test(other_tags),
+        cmocka_unit_test(many_fields),
+        cmocka_unit_test(extensions_twice),
+        cmocka_unit_test(long_ids),
+        cmocka_unit_test(two_certificates_in_one),
+        cmocka_unit_test(endless_chain),
+        cmocka_unit_test(results_of_bearssl),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
