@@ -701,6 +701,13 @@ def claimed_pictures():
         print(f"# {len(sent)} sent, {peak} KB at most")
 
 
+def processor(pid):
+    """Seconds that a process has computed."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def webhooks():
     port = free_port()
     clock = Clock()
@@ -711,6 +718,12 @@ def webhooks():
         r.write("через уведомление")
         check("a notification brings the message at once", wait_for(lambda: "через уведомление" in r.texts(), 20), r.gateway.said)
         print(f"# after {time.time() - began:.1f} s with polls every 60")
+        with socket.create_connection(("127.0.0.1", port)) as peer:
+            peer.sendall(b"POST / HTTP/1.1\r\n")
+            spent = processor(r.gateway.process.pid)
+            answer = peer.recv(1000)
+        spent = processor(r.gateway.process.pid) - spent
+        check("a notification that does not go on is answered 408, and nothing spins", b" 408 " in answer and spent < 0.5, (answer, spent))
         secret = r.gateway.state("gateway/main/path")
         r.gateway.stop()
         r.gateway.program, r.gateway.environment = "build/avito", clock.environment

@@ -999,7 +999,7 @@ static void turn(struct run *r, const sigset_t *unblocked)
     if (r->fleet != NULL && fleet_run_slept(r->fleet)) {
         return; /* the broker's messages come first */
     }
-    if (r->listens && fds > 0) {
+    if (r->listens) { /* a peer may be late, too */
         listener_step(&r->listener, r->fds + OWN_FDS);
     }
     step_accounts(r, fds);
