@@ -19,7 +19,7 @@ import types
 
 sys.path[:0] = ["tests/check", "tests/avito"]
 from brokers import Aedes, Broker as Mosquitto, Subscriber  # noqa: E402
-from processes import free_port, kilobytes, wait_for  # noqa: E402
+from processes import free_port, kilobytes, processor_s, wait_for  # noqa: E402
 from simulated import CERTS, Simulator  # noqa: E402
 from telling import check, failures  # noqa: E402
 
@@ -701,13 +701,6 @@ def claimed_pictures():
         print(f"# {len(sent)} sent, {peak} KB at most")
 
 
-def processor(pid):
-    """Seconds that a process has computed."""
-    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
-        fields = file.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def webhooks():
     port = free_port()
     clock = Clock()
@@ -720,9 +713,9 @@ def webhooks():
         print(f"# after {time.time() - began:.1f} s with polls every 60")
         with socket.create_connection(("127.0.0.1", port)) as peer:
             peer.sendall(b"POST / HTTP/1.1\r\n")
-            spent = processor(r.gateway.process.pid)
+            spent = processor_s(r.gateway.process.pid)
             answer = peer.recv(1000)
-        spent = processor(r.gateway.process.pid) - spent
+        spent = processor_s(r.gateway.process.pid) - spent
         check("a notification that does not go on is answered 408, and nothing spins", b" 408 " in answer and spent < 0.5, (answer, spent))
         secret = r.gateway.state("gateway/main/path")
         r.gateway.stop()

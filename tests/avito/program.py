@@ -9,6 +9,7 @@ import resource
 import select
 import shutil
 import signal
+import socket
 import stat
 import struct
 import subprocess
@@ -19,6 +20,7 @@ import time
 
 sys.path.insert(0, "tests/check")
 from made_up import MadeUp  # noqa: E402
+from processes import free_port, processor_s, wait_for  # noqa: E402
 from simulated import Simulator  # noqa: E402
 from telling import check, failures  # noqa: E402
 
@@ -700,6 +702,65 @@ def paths_of_urls(folder):
                       done.returncode == 2 and path in done.stderr and done.stderr.count("\n") == 1, done.stderr)
 
 
+def received(peer, count):
+    """What comes from a peer, up to so many answers."""
+    peer.settimeout(3)
+    data = b""
+    try:
+        while data.count(b"HTTP/1.1 ") < count or not data.endswith(b"\r\n\r\n"):
+            more = peer.recv(4096)
+            if not more:
+                break
+            data += more
+    except TimeoutError:
+        pass
+    return [int(status) for status in re.findall(rb"HTTP/1.1 (\d+)", data)]
+
+
+def notified(folder):
+    """avito webhook serve: what has come is answered, however it came; a peer that takes no answer is let go."""
+    port, path = free_port(), "/" + "0123456789abcdef" * 2
+    with open(f"{folder}/path", "w", encoding="ascii") as file:
+        file.write(path + "\n")
+    body = json.dumps({"id": "e", "payload": {"type": "message", "value": {
+        "id": "m", "chat_id": "c", "user_id": 1, "author_id": 2, "created": 1, "type": "text", "content": {"text": "да"}}}}).encode()
+
+    def request(body, more=""):
+        return f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n{more}\r\n".encode() + body
+
+    fast = {"LD_PRELOAD": faketime(), "FAKETIME": "+0 x20"}
+    with subprocess.Popen([PLAIN, "webhook", "serve", "--json", "--listen", f"127.0.0.1:{port}", "--path-file", f"{folder}/path"],
+                          env={**os.environ, **fast}, stdout=subprocess.PIPE) as program:
+        wait_for(lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0, 10)
+        for name, data, statuses in (("a body that does not wait for 100", request(body, "Expect: 100-continue\r\n"), [100, 200]),
+                                     ("a probe and a notification at once", request(b"{}") + request(body), [200, 200])):
+            with socket.create_connection(("127.0.0.1", port)) as peer:
+                peer.sendall(data)
+                got = received(peer, len(statuses))
+            check(f"webhook serve: {name}", got == statuses, got)
+        with socket.create_connection(("127.0.0.1", port)) as peer:
+            peer.settimeout(1)
+            ended = False
+            try:
+                while True:
+                    peer.sendall(request(b"{}") * 100)
+            except TimeoutError:
+                spent = processor_s(program.pid)
+                time.sleep(2)  # 40 s of the program's
+                spent = processor_s(program.pid) - spent
+            except ConnectionError:
+                ended, spent = True, 0
+            try:
+                while not ended:
+                    ended = peer.recv(65536) == b""
+            except ConnectionError:
+                ended = True
+            except TimeoutError:
+                pass
+            check("webhook serve: a peer that takes no answer is let go, and nothing spins", ended and spent < 0.5, (ended, spent))
+        program.terminate()
+
+
 def made_up(folder):
     """What the service has not answered yet."""
     urls = ["https://shop.example/secret", "https://shop.example?key=secret/x", "https://me:secret@shop.example/", "shop.example/secret", None,
@@ -904,7 +965,7 @@ def main():
         full_disk(service, home, folder)
         interrupted_service(service, home)
     bad_certificates()
-    for scene in (paths_of_urls, made_up):
+    for scene in (paths_of_urls, made_up, notified):
         with tempfile.TemporaryDirectory() as folder:
             scene(folder)
     with Simulator("--chats", "1") as service, tempfile.TemporaryDirectory() as folder:

@@ -157,16 +157,20 @@ static bool flush_output(struct listener_connection *c)
     return true;
 }
 
-/* Feeds the receiver with what has come. False: close. */
+/* Feeds the receiver with what has come, or with nothing, since its time may be up. False: close. */
 static bool feed(listener *l, struct listener_connection *c)
 {
     bool again = true;
 
-    while (again && avito_webhook_wants(&c->webhook) != AVITO_WANT_WRITE) {
+    while (again) {
         size_t used = 0;
-        const int result =
-            avito_webhook_receive(&c->webhook, c->in, c->in_len, &used, avito_posix_clock_ms(NULL));
+        int result;
 
+        if (!flush_output(c)) {
+            return false;
+        }
+        result =
+            avito_webhook_receive(&c->webhook, c->in, c->in_len, &used, avito_posix_clock_ms(NULL));
         memmove(c->in, c->in + used, c->in_len - used);
         c->in_len -= used;
         again = used > 0 && c->in_len > 0;
@@ -190,7 +194,7 @@ static bool serve_connection(listener *l, struct listener_connection *c, short e
         }
         c->in_len += n > 0 ? (size_t)n : 0;
     }
-    return flush_output(c) && feed(l, c);
+    return feed(l, c);
 }
 
 uint32_t listener_prepare(const listener *l, struct pollfd *fds)
