@@ -78,6 +78,7 @@ int main(int argc, char **argv)
         fds[i] = (struct pollfd){.fd = -1, .events = POLLIN};
     }
     fds[LISTENER].fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    (void)setsockopt(fds[LISTENER].fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
     if (bind(fds[LISTENER].fd, (void *)&here, sizeof here) || listen(fds[LISTENER].fd, 16)) {
         return perror(argv[1]), 1;
     }

@@ -289,8 +289,13 @@ def ring_and_poll():
                 check(post("/avito/secret", {"id": "x", "payload": {"type": "message", "value": {}}}) == 200
                       and wait_for(lambda: f"{chat} {rung}\n" in program.said, 3),
                       "18_notifications has at once what it was told of", program.said)
+            peer = socket.create_connection(("127.0.0.1", int(port)))  # which the program ends, so its port rests
             check(post("/avito/guess", {}) == 404, "18_notifications does not know another path")
         check(program.said.count("\n") == 4, "18_notifications gives each message once", program.said)
+        with Running(service, "18_notifications", port, "/avito/secret", f"{folder}/state") as program:
+            check(wait_for(lambda: socket.socket().connect_ex(("127.0.0.1", int(port))) == 0, 10),
+                  "18_notifications has its port again at once", program.said)
+            peer.close()
 
 
 def readme_commands():
