@@ -622,6 +622,28 @@ static void test_every_size_of_memory(void **state)
     every_size("subscriptions_two_wire.json");
 }
 
+/* A byte order mark before the JSON is no part of it, and alone it is as little as nothing. */
+static void test_byte_order_mark(void **state)
+{
+    static const struct {
+        const char *body;
+        int result;
+    } cases[] = {{"\xef\xbb\xbf{}", AVITO_END},
+                 {"\xef\xbb\xbf{\"id\":\"e\"}", AVITO_OK},
+                 {"\xef\xbb\xbf\xef\xbb\xbf{}", AVITO_ERR_JSON},
+                 {"\xef\xbb{}", AVITO_ERR_JSON},
+                 {"\xef\xbb\xbf", AVITO_ERR_EMPTY}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        avito_arena arena = avito_arena_of(room, sizeof room);
+        avito_event event;
+        assert_int_equal(
+            avito_parse_webhook(cases[i].body, strlen(cases[i].body), &arena, &event, NULL),
+            cases[i].result);
+    }
+}
+
 static void test_every_size_of_memory_for_an_event(void **state)
 {
     struct fixtures one = fixture_load("event_link.json");
@@ -673,6 +695,7 @@ int main(void)
         cmocka_unit_test(test_elements_of_lists),
         cmocka_unit_test(test_peak_of_a_list),
         cmocka_unit_test(test_every_size_of_memory),
+        cmocka_unit_test(test_byte_order_mark),
         cmocka_unit_test(test_every_size_of_memory_for_an_event),
     };
     return cmocka_run_group_tests_name("decode", tests, NULL, NULL);

@@ -335,6 +335,18 @@ static size_t named_by(unsigned char *to, size_t len)
     return extensions(to, a, element(a, 0x30, b, n + sizeof value));
 }
 
+/* The version must be there, and be 3. */
+static void versions(void **state)
+{
+    static const unsigned char none[] = {0x30, 0x04, 0x30, 0x02, 0xa0, 0};
+    static const unsigned char two[] = {0x30, 0x07, 0x30, 0x05, 0xa0, 0x03, 0x02, 0x01, 0x01};
+    static const unsigned char three[] = {0x30, 0x07, 0x30, 0x05, 0xa0, 0x03, 0x02, 0x01, 0x02};
+    (void)state;
+    assert_int_equal(check(none, sizeof none, sizeof none, false, 0, 100), AVITO_TLS_CERT_VERSION);
+    assert_int_equal(check(two, sizeof two, sizeof two, false, 0, 100), AVITO_TLS_CERT_VERSION);
+    assert_int_equal(check(three, sizeof three, sizeof three, false, 0, 100), 0);
+}
+
 /* An extension is an id, perhaps a flag of one byte, and a value, in this order. */
 static void parts_of_an_extension(void **state)
 {
@@ -353,6 +365,9 @@ static void parts_of_an_extension(void **state)
         {{0x06, 1, 0x2b, 0x06, 1, 0x2b, 0x04, 1, 5}, 9, AVITO_TLS_CERT_DER},
         {{0x06, 1, 0x2b, 0x04, 1, 5, 0x04, 1, 5}, 9, AVITO_TLS_CERT_DER},
         {{0x04, 1, 5}, 3, AVITO_TLS_CERT_DER},
+        {{0x06, 3, 0x55, 0x1d, 0x25, 0x04, 0},
+         7,
+         AVITO_TLS_CERT_DER}, /* an extended key usage of nothing */
     };
     unsigned char one[32], fields[64];
     (void)state;
@@ -515,19 +530,13 @@ static void other_tags(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(verdicts),
-        cmocka_unit_test(every_split),
-        cmocka_unit_test(wrong_length),
-        cmocka_unit_test(damaged),
-        cmocka_unit_test(parts_of_an_extension),
-        cmocka_unit_test(many_extensions),
-        cmocka_unit_test(other_tags),
-        cmocka_unit_test(many_fields),
-        cmocka_unit_test(extensions_twice),
-        cmocka_unit_test(long_ids),
-        cmocka_unit_test(two_certificates_in_one),
-        cmocka_unit_test(endless_chain),
-        cmocka_unit_test(results_of_bearssl),
+        cmocka_unit_test(verdicts),        cmocka_unit_test(every_split),
+        cmocka_unit_test(wrong_length),    cmocka_unit_test(damaged),
+        cmocka_unit_test(versions),        cmocka_unit_test(parts_of_an_extension),
+        cmocka_unit_test(many_extensions), cmocka_unit_test(other_tags),
+        cmocka_unit_test(many_fields),     cmocka_unit_test(extensions_twice),
+        cmocka_unit_test(long_ids),        cmocka_unit_test(two_certificates_in_one),
+        cmocka_unit_test(endless_chain),   cmocka_unit_test(results_of_bearssl),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
