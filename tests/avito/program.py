@@ -628,6 +628,12 @@ def configuration(service, folder):
     done = home.run("whoami", "--config", folder)
     check("a configuration that cannot be read says why", done.returncode == 2 and "Is a directory" in done.stderr, done.stderr)
     with open(path, "w", encoding="utf-8") as file:
+        file.write("".join(f"[a{i}]\nclient_id = x\nclient_secret = y\npoll = 15\nrate = 60\n" for i in range(1000)))
+    used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    done = home.run("whoami")
+    used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - used
+    check("a thousand accounts are found in a moment", "a0 a1" in done.stderr and "a999" in done.stderr and used < 4, (used, done.stderr[-200:]))
+    with open(path, "w", encoding="utf-8") as file:
         file.write(f"[one]\nclient_id = {client_id}\nclient_secret_file = {folder}/secret\n"
                    f"[two]\nclient_id = {client_id}\nclient_secret = wrong\n")
     with open(f"{folder}/secret", "w", encoding="utf-8") as file:

@@ -478,14 +478,17 @@ static bool is_first(const config *c, const config_row *of)
     return row == of;
 }
 
-const char *config_account(const config *c, size_t n)
+/* Mostly the rows of a section follow each other: of a thousand accounts not each row is looked for from the beginning. */
+const config_row *config_next_account(const config *c, const config_row *after)
 {
-    for (const config_row *row = c->rows; row != NULL; row = row->next) {
-        if (kind_of(row->section) == SECTION_ACCOUNT && is_first(c, row) && n-- == 0) {
-            return row->section;
-        }
+    const config_row *before = after, *row = after != NULL ? after->next : c->rows;
+
+    while (row != NULL && ((before != NULL && strcmp(before->section, row->section) == 0) ||
+                           kind_of(row->section) != SECTION_ACCOUNT || !is_first(c, row))) {
+        before = row;
+        row = row->next;
     }
-    return NULL;
+    return row;
 }
 
 /* ---- one account ---- */
@@ -525,8 +528,8 @@ static int ambiguous(const config *c, bool environment)
                   "--account:"))
             : say(TEXT("several accounts are configured; name one with --account:",
                        "настроено несколько учётных записей; назовите одну ключом --account:")));
-    for (size_t i = 0; config_account(c, i) != NULL; i++) {
-        fprintf(stderr, " %s", config_account(c, i));
+    for (const config_row *row = NULL; (row = config_next_account(c, row)) != NULL;) {
+        fprintf(stderr, " %s", row->section);
     }
     fputc('\n', stderr);
     return EXIT_USAGE;
@@ -557,7 +560,7 @@ const char *config_secret(config *c, const char *section, const char *key, const
 
 static const char *choose(const config *c, const char *name, bool environment)
 {
-    const char *only = config_account(c, 0);
+    const config_row *only = config_next_account(c, NULL);
 
     if (name != NULL) {
         return name;
@@ -565,7 +568,7 @@ static const char *choose(const config *c, const char *name, bool environment)
     if (environment) {
         return "default";
     }
-    return only;
+    return only != NULL ? only->section : NULL;
 }
 
 bool config_make_folder(const char *folder, char problem[CONFIG_PROBLEM_SIZE])
@@ -691,20 +694,22 @@ int config_service(config *c, const char *name, account *out)
 int config_choose(config *c, const char *name, account *out)
 {
     const bool environment = from_environment("AVITO_CLIENT_ID") != NULL;
+    const config_row *first;
     const char *chosen;
     int status;
 
     memset(out, 0, sizeof *out);
     name = name != NULL ? name : from_environment("AVITO_ACCOUNT");
     status = read_credentials(c, name != NULL ? name : "default");
-    if (status == EXIT_DONE && name == NULL && !environment && config_account(c, 0) == NULL) {
+    if (status == EXIT_DONE && name == NULL && !environment &&
+        config_next_account(c, NULL) == NULL) {
         status = config_each_stored(c, read_stored, c);
     }
     if (status != EXIT_DONE) {
         return status;
     }
-    if (name == NULL &&
-        (environment ? config_account(c, 0) != NULL : config_account(c, 1) != NULL)) {
+    first = config_next_account(c, NULL);
+    if (name == NULL && first != NULL && (environment || config_next_account(c, first) != NULL)) {
         return ambiguous(c, environment);
     }
     chosen = choose(c, name, environment);

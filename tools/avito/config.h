@@ -67,8 +67,8 @@ bool config_flag(const config *c, const char *section, const char *key, bool *ou
  * after saying why. */
 const char *config_secret(config *c, const char *section, const char *key, const char *path);
 
-/* The n-th section that is an account, or NULL after the last. */
-const char *config_account(const config *c, size_t n);
+/* The first row of the next section that is an account; `after` NULL: of the first one. NULL after the last. */
+const config_row *config_next_account(const config *c, const config_row *after);
 
 bool is_account_name(const char *name);
 

@@ -512,15 +512,12 @@ static int want_stored(void *ctx, const char *name)
 static int want_accounts(struct run *r, config *c, bool mark)
 {
     struct stored stored = {r, c, mark, false};
-    const bool any = config_account(c, 0) != NULL;
+    const bool any = config_next_account(c, NULL) != NULL;
     int status = EXIT_DONE;
 
-    for (size_t i = 0; config_account(c, i) != NULL; i++) {
-        char name[CONFIG_NAME_MAX + 1];
-        int one;
+    for (const config_row *row = NULL; (row = config_next_account(c, row)) != NULL;) {
+        const int one = want_account(r, c, row->section, mark);
 
-        snprintf(name, sizeof name, "%s", config_account(c, i));
-        one = want_account(r, c, name, mark);
         status = status == EXIT_DONE ? one : status;
     }
     if (!any) {
