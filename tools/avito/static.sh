@@ -30,7 +30,7 @@ fi
 cp /usr/include/jsmn.h "$dir/include/" # other compilers do not look into /usr/include
 
 # Small rather than fast: no short ways, everything compiled at once, no gaps between segments.
-size="-Os -fno-pie -flto=auto"
+size="-Oz -fno-pie -flto=auto"
 flags="-std=c99 -D_GNU_SOURCE $size -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
     -DAVITO_WITH_SHORTCUTS=0 -DAVITO_WITH_POSIX=1 -DAVITO_WITH_BEARSSL=1 -I. -Itools/avito -isystem $dir/include
     -I$dir/source/bearssl/inc -I$dir/source/libinih"
