@@ -453,6 +453,7 @@ def interrupted_login(home):
     def with_terminal():
         os.setsid()
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored where the tests themselves run in the background
 
     shell = ["sh", "-c", f"trap : INT; {PROGRAM} login; echo status $?.; read line"]
     with subprocess.Popen(shell, stdin=its, stdout=its, stderr=its, env=home.environment, preexec_fn=with_terminal) as program:
@@ -464,7 +465,10 @@ def interrupted_login(home):
             check(f"login asks, and ends by Ctrl-C: {question.decode()}", question in seen, seen)
             hidden.append(termios.tcgetattr(its)[3] & termios.ECHO == 0)
             os.write(ours, typed)
-        program.wait(20)
+        try:
+            program.wait(20)
+        except subprocess.TimeoutExpired:
+            program.kill()
     check("Ctrl-C where the secret is asked for: the terminal shows again what is typed", hidden == [False, True, False], hidden)
     os.close(ours)
     os.close(its)
