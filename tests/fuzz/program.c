@@ -70,8 +70,8 @@ static void look_at(config *c, const char *text, bool private)
              (strcmp(row->key, "client_secret") != 0 && strcmp(row->key, "password") != 0));
         rows++;
     }
-    while (config_account(c, accounts) != NULL) {
-        const char *name = config_account(c, accounts);
+    for (const config_row *row = NULL; (row = config_next_account(c, row)) != NULL;) {
+        const char *name = row->section;
         int status;
         MUST(is_account_name(name) && strchr(name, '/') == NULL && strcmp(name, "..") != 0);
         MUST(accounts++ < rows);
