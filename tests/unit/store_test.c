@@ -1211,22 +1211,29 @@ static void a_send_that_shows_up_late(void **state)
     lane_free(&l);
 }
 
-/* Nor is it there when the time is over; and the note of that fails. It is settled by the next call. */
-static void a_send_that_never_shows_up(void **state)
+/* A send is in doubt, and however often the chat is read, it is not there. */
+static void lose_it_for_good(struct lane *l)
 {
-    const char *lists[64];
-    avito_outcome outcome = AVITO_NOT_SENT;
-    struct lane l;
-    uint32_t began;
+    static const char *lists[64];
 
-    (void)state;
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         lists[i] = OLD;
     }
     assert_int_equal(open_store(folder, "id"), AVITO_OK);
     lose_a_send(OLD);
-    lane_of_lists(&l, lists, sizeof lists / sizeof *lists);
+    lane_of_lists(l, lists, sizeof lists / sizeof *lists);
     disk.quick = true;
+}
+
+/* Nor is it there when the time is over; and the note of that fails. It is settled by the next call. */
+static void a_send_that_never_shows_up(void **state)
+{
+    avito_outcome outcome = AVITO_NOT_SENT;
+    struct lane l;
+    uint32_t began;
+
+    (void)state;
+    lose_it_for_good(&l);
     began = disk.later_ms;
     disk.fail_at = disk.calls + 1;
     disk.fail_errno = ENOSPC;
@@ -1243,19 +1250,12 @@ static void a_send_that_never_shows_up(void **state)
 /* Between the send and the next call the time was set back by a day, as on a board without a battery. */
 static void a_send_in_doubt_before_its_time(void **state)
 {
-    const char *lists[64];
     avito_outcome outcome = AVITO_NOT_SENT;
     struct lane l;
     uint32_t began;
 
     (void)state;
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
-        lists[i] = OLD;
-    }
-    assert_int_equal(open_store(folder, "id"), AVITO_OK);
-    lose_a_send(OLD);
-    lane_of_lists(&l, lists, sizeof lists / sizeof *lists);
-    disk.quick = true;
+    lose_it_for_good(&l);
     disk.behind_s = 86400;
     began = disk.later_ms;
     assert_int_equal(send_once(&l, "k", "hi", &outcome), AVITO_END);
