@@ -354,7 +354,33 @@ def exporting(service, home, folder):
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     check("export: a chat that is gone is counted, the others are there", done.returncode == 0 and "404" in done.stderr and
           lines[-1]["avito"].get("skipped") == 1 and len([m for m in lines if "users" in m]) == lines[-1]["avito"]["chats"] - 1, done.stderr)
+    exporting_without_a_chat(service, home, folder)
     exporting_over(home, folder, path)
+
+
+def exporting_without_a_chat(service, home, folder):
+    """A chat that the service refuses, or answers with nonsense, is left out; the next run into the same file gets it."""
+    every = {m["id"] for m in service.door("store")["messages"]}
+    chats = len(service.door("chats")["chats"])
+    for i, plan in enumerate(("get_chat:status=403:2", "get_messages:status=403:2", "get_messages:status=500:3", "get_chat:body=array:1")):
+        path = f"{folder}/partial{i}.jsonl"
+        service.door("fault", {"plan": plan})
+        done = home.run("export", path, LC_ALL="ru_RU.UTF-8" if i == 1 else "C.UTF-8")
+        lines = [json.loads(line) for line in everything_in_file(path).splitlines()]
+        shown = [m for m in lines if "users" in m]
+        check(f"export, {plan}: the other chats are there, and it is said", done.returncode == 5 and len(shown) == chats - 1 and "u2i-" in done.stderr and
+              lines[-1]["avito"]["export"] == "partial" and lines[-1]["avito"]["skipped"] == 1 and
+              ("запустите позже" if i == 1 else "start it again later") in done.stderr, (done, lines[-1:]))
+        service.door("fault", {"clear": True})
+        done = home.run("export", path)
+        lines = [json.loads(line) for line in everything_in_file(path).splitlines()]
+        ids = [m["id"] for m in lines if "chat_id" in m]
+        check("... and started again it has them all, once", done.returncode == 0 and sorted(ids) == sorted(every) and
+              lines[-1]["avito"]["export"] == "complete", done)
+    service.door("fault", {"plan": "get_chat:status=500:1000"})
+    done = home.run("export")
+    service.door("fault", {"clear": True})
+    check("export of a server that fails at every chat ends", done.returncode == 5 and done.stderr.count("5xx") == 3 and "complete" not in done.stdout, done.stderr)
 
 
 def exporting_over(home, folder, path):

@@ -2,8 +2,8 @@
  *
  * A chat is a line {"id":...,"users":...}, its messages follow it, each with its chat_id. With a
  * file, a run that was stopped is continued: whole chats stay, and the last one in the file is read
- * again, because it may be unfinished. The last line {"avito":{"export":...}} says that everything
- * is there. */
+ * again, because it may be unfinished. The last line {"avito":{"export":...}} says whether everything
+ * is there, or chats are missing that another run may get. */
 #include "format.h"
 #include "jsonl.h"
 #include "run.h"
@@ -31,7 +31,9 @@ struct export
     FILE *out;
     struct chat_list all, done; /* read from the service; found in the file */
     long messages;
-    int skipped;         /* rows that could not be read, and chats that are gone */
+    int skipped;         /* rows and chats that could not be read */
+    int refused;         /* of these, chats that another run may get */
+    int in_a_row;        /* chats, one after another, at which the server failed */
     int messages_beyond; /* chats with more messages than can be reached */
     bool chats_beyond;
 };
@@ -58,19 +60,20 @@ static bool add(struct chat_list *list, const char *id)
 /* ---- what is there already ---- */
 
 static const char complete[] = "{\"avito\":{\"export\":\"complete\"";
+static const char any_end[] = "{\"avito\":{\"export\":\"";
 static const char chat_begin[] = "{\"id\":\"";
 
 /* Does the file begin as an export does, as far as it goes? Anything else is a file of somebody, and
  * would be cut. */
 static bool is_export(FILE *file)
 {
-    char head[sizeof complete];
+    char head[sizeof any_end];
     const size_t len = fread(head, 1, sizeof head, file), chat_len = sizeof chat_begin - 1,
-                 complete_len = sizeof complete - 1;
+                 end_len = sizeof any_end - 1;
 
     rewind(file);
     return memcmp(head, chat_begin, len < chat_len ? len : chat_len) == 0 ||
-           memcmp(head, complete, len < complete_len ? len : complete_len) == 0;
+           memcmp(head, any_end, len < end_len ? len : end_len) == 0;
 }
 
 /* The id of a chat's line. */
@@ -221,9 +224,11 @@ static int export_messages(struct export *e, const char *chat_id)
     return result == AVITO_END ? AVITO_OK : result;
 }
 
+/* Without all of its messages a chat is taken out of the file again: the next run must not find it there. */
 static int export_chat(struct export *e, const char *chat_id)
 {
     session *s = e->session;
+    const long at = e->out != stdout ? ftell(e->out) : -1;
     avito_chat chat;
     int result = avito_get_chat(&s->avito.client, s->user_id, chat_id, &s->avito.arena, &chat);
 
@@ -232,17 +237,46 @@ static int export_chat(struct export *e, const char *chat_id)
         avito_arena_reset(&s->avito.arena);
         result = export_messages(e, chat_id);
     }
+    if (result < 0 && at >= 0 && fflush(e->out) == 0) {
+        (void)!ftruncate(fileno(e->out), at);
+    }
     avito_arena_reset(&s->avito.arena);
     return result;
 }
 
-/* A chat that is gone since it was listed is counted and reported; the others go on. */
-static int without_gone(struct export *e, int result)
+/* Does it concern this chat alone? A server that fails at three of them in a row may fail at all. */
+static bool is_of_chat(struct export *e, int result)
 {
-    if (result != AVITO_ERR_NOT_FOUND) {
+    e->in_a_row = result == AVITO_ERR_SERVER ? e->in_a_row + 1 : 0;
+    switch (result) {
+        case AVITO_ERR_ID:
+        case AVITO_ERR_ARENA:
+        case AVITO_ERR_BAD_REQUEST:
+        case AVITO_ERR_FORBIDDEN:
+        case AVITO_ERR_NOT_FOUND:
+        case AVITO_ERR_CONFLICT:
+        case AVITO_ERR_STATUS:
+        case AVITO_ERR_REFUSED:
+            return true;
+        default:
+            return e->in_a_row == 1 || e->in_a_row == 2 ||
+                   (result < 0 && status_of(result, AVITO_NOT_SENT) == EXIT_ANSWER);
+    }
+}
+
+/* A chat that cannot be read is counted and reported; the others go on. */
+static int without_chat(struct export *e, const char *chat_id, int result)
+{
+    const avito_str id = {chat_id, strlen(chat_id)};
+
+    if (!is_of_chat(e, result)) {
         return result;
     }
     e->skipped++;
+    e->refused += result != AVITO_ERR_NOT_FOUND; /* that one is gone since it was listed */
+    show_progress_end();
+    show_text(stderr, id, SIZE_MAX);
+    fputs(": ", stderr);
     session_status(e->session, result);
     return AVITO_OK;
 }
@@ -265,7 +299,7 @@ static int export_all(struct export *e)
         show_progress(say(TEXT("chat %zu of %zu, %ld messages", "чат %zu из %zu, сообщений: %ld")),
                       i + 1, e->all.count, e->messages);
         if (!contains(&e->done, e->all.ids[i])) {
-            result = without_gone(e, export_chat(e, e->all.ids[i]));
+            result = without_chat(e, e->all.ids[i], export_chat(e, e->all.ids[i]));
         }
         if (!is_written(e)) {
             return EXIT_LOCAL;
@@ -280,7 +314,7 @@ static int finish(struct export *e)
 {
     json_open(e->out, NULL, '{');
     json_open(e->out, "avito", '{');
-    json_word(e->out, "export", "complete");
+    json_word(e->out, "export", e->refused == 0 ? "complete" : "partial");
     json_number(e->out, "chats", (int64_t)e->all.count);
     json_number(e->out, "skipped", e->skipped);
     json_bool(e->out, "chats_beyond_reach", e->chats_beyond);
@@ -293,7 +327,16 @@ static int finish(struct export *e)
             say(TEXT("The service has more than it lets be read: see the last line.",
                      "У сервиса есть больше, чем он даёт прочесть: см. последнюю строку.")));
     }
-    return is_written(e) ? EXIT_DONE : EXIT_LOCAL;
+    if (!is_written(e)) {
+        return EXIT_LOCAL;
+    }
+    if (e->refused > 0) {
+        session_remark(e->session,
+                       say(TEXT("Chats are missing that could not be read: start it again later.",
+                                "Не хватает чатов, которые не прочлись: запустите позже снова.")));
+        return EXIT_REFUSED;
+    }
+    return EXIT_DONE;
 }
 
 int run_export(const arguments *a)

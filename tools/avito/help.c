@@ -352,7 +352,7 @@ static void roff_json(void)
         "in a line before. Of a voice "
         "message that was saved: file. Of --dry-run: would_send (method, path, body). The last "
         "line "
-        "of an export: export, chats, skipped, chats_beyond_reach, "
+        "of an export: export (complete, partial), chats, skipped, chats_beyond_reach, "
         "chats_with_messages_beyond_reach. Names are never removed within a major version; new "
         "ones "
         "may come.",
@@ -370,7 +370,8 @@ static void roff_json(void)
         "in_doubt. "
         "У login, рядом с id: account, а с --browser строкой раньше url. У сохранённого голосового "
         "сообщения: file. У --dry-run: "
-        "would_send (method, path, body). В последней строке выгрузки: export, chats, skipped, "
+        "would_send (method, path, body). В последней строке выгрузки: export (complete, partial), "
+        "chats, skipped, "
         "chats_beyond_reach, chats_with_messages_beyond_reach. Внутри старшей версии имена не "
         "исчезают, но могут появляться новые.")));
     putchar('\n');
