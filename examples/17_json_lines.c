@@ -4,6 +4,7 @@
  *
  * Prints every message of every chat that the API shows, as a line of JSON each: 17_json_lines >
  * messages.jsonl
+ * A chat that cannot be read is named on standard error, and the status is 1.
  *
  * The members have the service's names; our own (class, names) are in "avito". Of each chat the API
  * shows the newest 1,100 messages at most. */
@@ -15,23 +16,32 @@
 static avito_posix a;
 static char room[8 << 20], line[1 << 18];
 
-static int print_chat(const avito_chat *chat)
+/* False after saying why. */
+static bool went_well(const avito_chat *chat, int rc)
+{
+    if (rc < 0) {
+        fprintf(stderr, "chat %s: %s\n", chat->id.ptr, avito_posix_strerror(&a, rc));
+    }
+    return rc >= 0;
+}
+
+/* False: not all of it could be read. */
+static bool print_chat(const avito_chat *chat)
 {
     const avito_messages_query all = {.all_pages = true};
     avito_message m;
     int rc = avito_list_messages(&a.client, a.self.id, chat->id.ptr, &all, &a.arena);
+    bool whole = went_well(chat, rc);
 
     while (avito_list_open(&a.client)) {
         rc = avito_next_message(&a.client, &m);
+        rc = rc == AVITO_OK ? avito_message_json(&m, chat, line, sizeof line, NULL) : rc;
         if (rc == AVITO_OK) {
-            rc = avito_message_json(&m, chat, line, sizeof line, NULL);
             puts(line);
         }
-        if (rc < 0) {
-            fprintf(stderr, "chat %s: %s\n", chat->id.ptr, avito_posix_strerror(&a, rc));
-        }
+        whole = went_well(chat, rc) && whole;
     }
-    return rc;
+    return whole;
 }
 
 int main(void)
@@ -41,13 +51,14 @@ int main(void)
                                                  AVITO_CHAT_TYPE_A2U,
                                    .want = AVITO_CHAT_CONTEXT | AVITO_CHAT_USERS};
     avito_arena arena = avito_arena_of(room, sizeof room);
-    avito_chats chats;
+    avito_chats chats = {.count = 0};
     int rc = avito_posix_sign_in(&a, &(avito_posix_options){.client.retries = 3});
 
     rc = rc ? rc : avito_get_chats(&a.client, a.self.id, &all, &arena, &chats);
-    for (size_t i = 0; rc >= 0 && i < chats.count; i++) {
+    bool whole = !avito_posix_perror(&a, rc) && chats.skipped == 0;
+    for (size_t i = 0; rc >= 0 && i < chats.count && !ferror(stdout); i++) {
         avito_arena_reset(&a.arena);
-        rc = print_chat(&chats.items[i]);
+        whole = print_chat(&chats.items[i]) && whole; /* the other chats go on */
     }
-    return avito_posix_perror(&a, rc) || fflush(stdout) != 0;
+    return fflush(stdout) != 0 || ferror(stdout) || !whole;
 }

@@ -266,6 +266,11 @@ def json_lines():
         check(all(row["content"]["text"].startswith("Вопрос ") and row["avito"]["class"] == "buyer"
                   and row["avito"]["item_title"].startswith("Товар ") for row in rows),
               "17_json_lines: the service's names, and ours under avito", rows[:1])
+        service.door("fault", {"plan": "get_messages:status=403:2"})
+        out, err = run(service, "17_json_lines", code=1)
+        missing = wanted - {json.loads(line)["id"] for line in out.splitlines()}
+        check(len(missing) in (2, 120) and err.count("u2i-") == 1,
+              "17_json_lines: a chat that is refused is named, and the others are there", len(missing), err)
 
 
 def ring_and_poll():
