@@ -22,21 +22,20 @@ static int answer(const char *chat, const char *text)
     const avito_messages_query query = {.want = AVITO_MESSAGE_BARE};
     avito_messages last = {.count = 0};
     avito_outcome outcome = AVITO_SENT;
-    const int64_t me = a.self.id;
     int rc = avito_store_find_send(&a.store, chat, &known);
 
     avito_arena_reset(&a.arena);
     if (rc == AVITO_END) { /* no answer of ours is on its way there */
-        rc = avito_get_messages(&a.client, me, chat, &query, &a.arena, &last);
+        rc = avito_get_messages(&a.client, a.self.id, chat, &query, &a.arena, &last);
     }
     for (size_t i = 0; i < last.count; i++) {
         rc = last.items[i].is_own ? AVITO_END : rc;
     }
     if (rc == AVITO_OK) { /* the chat's id is the key */
-        rc = avito_send_once(&a.client, &a.store, me, chat, chat, text, &a.arena, &outcome);
+        rc = avito_send_once(&a.client, &a.store, a.self.id, chat, chat, text, &a.arena, &outcome);
     }
     if (rc >= 0 && outcome == AVITO_CANNOT_TELL) {
-        printf("%s: perhaps not answered, look into the app\n", chat);
+        fprintf(stderr, "%s: perhaps not answered, look into the app\n", chat);
     }
     return rc;
 }
@@ -48,7 +47,6 @@ int main(int argc, char **argv)
     avito_message message;
     int rc = argc == 3 ? avito_posix_sign_in(&a, &o) : AVITO_ERR_ARGUMENT;
 
-    (void)setvbuf(stdout, NULL, _IOLBF, 0);
     avito_inbox_options in = avito_posix_inbox_options(&a, a.self.id);
     in.start = AVITO_START_UNREAD;
     rc = rc ? rc : avito_inbox_init(&inbox, &a.client, &in);
@@ -57,7 +55,11 @@ int main(int argc, char **argv)
         if (rc == AVITO_OK && avito_classify(&message) == AVITO_CLASS_BUYER) {
             rc = answer(message.chat_id.ptr, argv[2]);
         }
-        if (rc >= 0 || rc == AVITO_ERR_FORBIDDEN || rc == AVITO_ERR_NOT_FOUND) {
+        if (rc == AVITO_ERR_ARGUMENT || rc == AVITO_ERR_TEXT || rc == AVITO_ERR_UTF8) {
+            break; /* this TEXT can never be sent: another one goes to the same chats */
+        }
+        if (rc >= 0 || rc == AVITO_ERR_ID || rc == AVITO_ERR_BAD_REQUEST ||
+            rc == AVITO_ERR_FORBIDDEN || rc == AVITO_ERR_NOT_FOUND) {
             (void)avito_inbox_accept(&inbox); /* after any other error the message comes again */
         }
         (void)avito_posix_perror(&a, rc);

@@ -237,6 +237,23 @@ def answer_once():
               "14_answer_once leaves a chat alone in which a person has written", service.texts(written), program.said)
 
 
+def answer_refused():
+    """What can never be sent is not tried again for ever."""
+    with Simulator("--chats", "0") as service, tempfile.TemporaryDirectory() as folder:
+        ids = [service.door("chat", {})["chat_id"] for _ in range(2)]
+        for chat in ids:
+            service.door("message", {"chat_id": chat, "text": "Ещё продаётся?"})
+        for text in (" ", "д" * 1001, "д" * 9999):
+            _, err = run(service, "14_answer_once", f"{folder}/state", text, code=1)
+            check(err.count("\n") == 1, "14_answer_once ends by a text that cannot be sent, and says why", err)
+        service.door("fault", {"plan": "send_message:status=400:1"})
+        with Running(service, "14_answer_once", f"{folder}/state", "Да") as program:
+            wait_for(lambda: sum(service.texts(chat).count("Да") for chat in ids) == 1)
+            time.sleep(3)
+        check(sorted(service.texts(chat).count("Да") for chat in ids) == [0, 1] and program.said.count("400") == 1,
+              "14_answer_once: a refusal is said once, and the other buyer has an answer", program.said)
+
+
 def notifier():
     with Simulator("--chats", "0") as service:
         chat = service.door("chat", {"item_title": "Велосипед\u001b[2J детский"})["chat_id"]
@@ -671,7 +688,7 @@ def main():
     for path in sorted(glob.glob("examples/[0-9][0-9]_*.c")):
         build(path)
     for part in (russian, readme, readme_commands, short_ones, sending, chats, images, photo, another_library, own_transport,
-                 odd_answers, one_chat_fails, notifications, notifier, json_lines, ring_and_poll, errors, bot_in_trouble, bot, answer_once):
+                 odd_answers, one_chat_fails, notifications, notifier, json_lines, ring_and_poll, errors, bot_in_trouble, bot, answer_once, answer_refused):
         part()
 
 
