@@ -29,8 +29,9 @@ if [ -n "$root" ]; then # its paths are those of an installed package
 fi
 cp /usr/include/jsmn.h "$dir/include/" # other compilers do not look into /usr/include
 
-# Small rather than fast: no short ways, everything compiled at once, no gaps between segments.
-size="-Oz -fno-pie -flto=auto"
+# Small rather than fast: no short ways, everything compiled at once and in one piece (1.4 KB less than in pieces side
+# by side), no gaps between segments.
+size="-Oz -fno-pie -flto=auto -flto-partition=one"
 flags="-std=c99 -D_GNU_SOURCE $size -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
     -DAVITO_WITH_SHORTCUTS=0 -DAVITO_WITH_POSIX=1 -DAVITO_WITH_BEARSSL=1 -I. -Itools/avito -isystem $dir/include
     -I$dir/source/bearssl/inc -I$dir/source/libinih"
