@@ -102,7 +102,10 @@ def words_of_the_command_line(home):
             (["chats", "--jsn"], 2, "did you mean --json?"),
             (["chats", "--limit", "0"], 2, "from 1 to"), (["chats", "--limit"], 2, "needs a value"),
             (["chats", "--type", "x"], 2, "u2i u2u a2u"), (["chats", "--json=1"], 2, "has no value"),
-            (["chat"], 2, "usage: avito chat CHAT"), (["chats", "--format", "%(nmae)"], 2, "%(name)"),
+            (["chat"], 2, "usage: avito chat CHAT"), (["chats", "-jz"], 2, "unknown option -jz"), (["chats", "-jl"], 2, "--limit needs a value"),
+            (["chats", "so many"], 2, "too many: so many; see: avito chats --help"), (["webhook", "list", "all"], 2, "too many: all"),
+            (["webhook", "serve", "x"], 2, "too many: x"), (["export", "a", "b"], 2, "too many: b"),
+            (["chats", "--format", "%(nmae)"], 2, "%(name)"),
             (["block", "x"], 2, "not an id"), (["completion", "tcsh"], 2, "bash, zsh and fish"),
             (["block", "1", "-i", "2", "-i", "3"], 2, "one --item"), (["watch", "--since", "soon"], 2, "not a time"), (["watch", "--since", "9" * 20], 2, "not a time"), (["send", "a"], 2, "text is missing")]:
         done = home.run(*words)
@@ -138,6 +141,9 @@ def reading(service, home):
     chats = home.lines("chats")
     check("chats --json", len(chats) == 3 and all({"id", "updated", "users", "last_message"} <= c.keys() for c in chats), chats)
     check("chats --limit 2", len(home.lines("chats", "--limit", "2")) == 2)
+    for words in (["-jql2"], ["-jl", "2", "-q"], ["-qjl=2"]):
+        done = home.run("chats", *words)
+        check(f"chats {' '.join(words)}", [line[:1] for line in done.stdout.splitlines()] == ["{"] * 2 or "=" in words[0] and done.returncode == 2, done)
     check("chats --format", home.run("chats", "--format", "%(id)\\t%(name)").stdout.count("\t") == 3)
     chat = chats[0]["id"]
     check("chat", home.lines("chat", chat)[0]["id"] == chat)

@@ -515,26 +515,10 @@ static int take_value(const command *c, int id, const char *value, arguments *ou
     return EXIT_DONE;
 }
 
-/* Reads the option at argv[*at] and its value, which may be the next word. */
-static int read_option(const command *c, int argc, char **argv, int *at, arguments *out)
+/* An option that takes a value: it stands with the option, or is the next word. */
+static int read_value(const command *c, int id, const char *value, int argc, char **argv, int *at,
+                      arguments *out)
 {
-    const char *arg = argv[*at];
-    const bool is_long = arg[1] == '-';
-    const char *equals = is_long ? strchr(arg, '=') : NULL;
-    const char *value = equals != NULL ? equals + 1 : !is_long && arg[2] != '\0' ? arg + 2 : NULL;
-    const size_t len = equals != NULL ? (size_t)(equals - arg) - 2 : strlen(arg) - 2;
-    const int id = is_long ? option_by_name(c, arg + 2, len) : option_by_letter(c, arg[1]);
-
-    if (id == OPTIONS) {
-        return is_long ? unknown_option(c, arg + 2)
-                       : wrong(c, TEXT("unknown option %s", "неизвестный ключ %s"), arg);
-    }
-    if (options[id].value == NULL) {
-        if (value != NULL) {
-            return wrong(c, TEXT("--%s has no value", "у --%s нет значения"), options[id].name);
-        }
-        return take_value(c, id, "", out);
-    }
     if (value == NULL && *at + 1 < argc) {
         value = argv[++*at];
     }
@@ -543,11 +527,53 @@ static int read_option(const command *c, int argc, char **argv, int *at, argumen
                : wrong(c, TEXT("--%s needs a value", "для --%s нужно значение"), options[id].name);
 }
 
+static int read_long(const command *c, int argc, char **argv, int *at, arguments *out)
+{
+    const char *name = argv[*at] + 2, *equals = strchr(name, '=');
+    const char *value = equals != NULL ? equals + 1 : NULL;
+    const int id = option_by_name(c, name, equals != NULL ? (size_t)(equals - name) : strlen(name));
+
+    if (id == OPTIONS) {
+        return unknown_option(c, name);
+    }
+    if (options[id].value != NULL) {
+        return read_value(c, id, value, argc, argv, at, out);
+    }
+    return value == NULL
+               ? take_value(c, id, "", out)
+               : wrong(c, TEXT("--%s has no value", "у --%s нет значения"), options[id].name);
+}
+
+/* One letter or several: -j, -jq, -jl5. The first that takes a value takes the rest. */
+static int read_letters(const command *c, int argc, char **argv, int *at, arguments *out)
+{
+    for (const char *l = argv[*at] + 1; *l != '\0'; l++) {
+        const int id = option_by_letter(c, *l);
+
+        if (id == OPTIONS) {
+            return wrong(c, TEXT("unknown option %s", "неизвестный ключ %s"), argv[*at]);
+        }
+        if (options[id].value != NULL) {
+            return read_value(c, id, l[1] != '\0' ? l + 1 : NULL, argc, argv, at, out);
+        }
+        (void)take_value(c, id, "", out);
+    }
+    return EXIT_DONE;
+}
+
+int too_many(const arguments *a, size_t most)
+{
+    return wrong(a->command, TEXT("one word too many: %s", "лишнее слово: %s"), a->words[most]);
+}
+
 static int check_words(const command *c, const arguments *a)
 {
     if (a->values[OPTION_HELP] != NULL ||
         (a->words_count >= c->words_min && a->words_count <= c->words_max)) {
         return EXIT_DONE;
+    }
+    if (a->words_count > c->words_max) {
+        return too_many(a, c->words_max);
     }
     fprintf(stderr, say(TEXT("usage: avito %s %s\n", "вызов: avito %s %s\n")), c->name, c->usage);
     return EXIT_USAGE;
@@ -566,7 +592,8 @@ int read_arguments(const command *c, int argc, char **argv, arguments *out)
         if (!only_words && strcmp(argv[at], "--") == 0) {
             only_words = true;
         } else if (!only_words && argv[at][0] == '-' && argv[at][1] != '\0') {
-            status = read_option(c, argc, argv, &at, out);
+            status = argv[at][1] == '-' ? read_long(c, argc, argv, &at, out)
+                                        : read_letters(c, argc, argv, &at, out);
         } else {
             argv[out->words_count++] = argv[at];
         }

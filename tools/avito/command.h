@@ -103,6 +103,9 @@ const char *near_command(const char *name);
  * error. `argv` is reordered: its words come first. */
 int read_arguments(const command *c, int argc, char **argv, arguments *out);
 
+/* Says which word there is no use for, where it takes `most`. EXIT_USAGE. */
+int too_many(const arguments *a, size_t most);
+
 /* A value as a number between `low` and `high`. Otherwise says so, with the option's name, and is
  * false. Not given: `*out` stays. */
 bool number_of(const arguments *a, enum option_id id, long low, long high, long *out);

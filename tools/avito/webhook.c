@@ -141,6 +141,9 @@ int run_webhook(const arguments *a)
     if (!check_format(a)) {
         return EXIT_USAGE;
     }
+    if (a->words_count > 1 && (strcmp(what, "serve") == 0 || strcmp(what, "list") == 0)) {
+        return too_many(a, 1);
+    }
     if (strcmp(what, "serve") == 0) {
         const char *path = has_option(a, OPTION_PATH_FILE) ? read_path(a) : NULL;
 
