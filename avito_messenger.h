@@ -8956,7 +8956,6 @@ struct avitoi_fast {
     uint32_t seen, bit;             /* of the frame; of the row */
     const char *p, *near, *start;   /* here; the border; the member's beginning */
     char *low, *lim;                /* the low end; the border */
-    unsigned floor;                 /* up to this level the machine closes objects */
 };
 
 /* Where it goes on. */
@@ -9644,7 +9643,8 @@ static AVITOI_INLINE unsigned avitoi_fast_close(struct avitoi_fast *r)
  * and the list's elements if they are collected or remembered. */
 static AVITOI_INLINE bool avitoi_fast_is_closed_slowly(const struct avitoi_fast *r)
 {
-    return r->j->level <= r->floor;
+    const struct avitoi_json *j = r->j;
+    return j->level <= (j->list == NULL ? 1u : (j->collect || j->list->history > 0) ? 3u : 2u);
 }
 
 /* After a member, where something unusual follows. */
@@ -9731,7 +9731,6 @@ static AVITOI_INLINE void avitoi_fast_load(struct avitoi_fast *r, struct avitoi_
     r->start = p;
     r->low = j->mem.low_base + j->mem.low;
     r->lim = j->mem.high_end - j->mem.high - AVITOI_FAST_ROOM;
-    r->floor = j->list == NULL ? 1u : (j->collect || j->list->history > 0) ? 3u : 2u;
 }
 
 static AVITOI_INLINE const char *avitoi_fast_save(struct avitoi_fast *r)
