@@ -263,8 +263,8 @@
  *
  * The same without waiting, in a loop of yours. Two things change. The lane must not wait and so
  * cannot look names up: give the TCP transport .never_wait and an .address or a .resolve hook
- * (>>59). And a call may say AVITO_AGAIN: then you carry it on. Here with poll(); with select(),
- * epoll, an event group of an RTOS, or a bare loop that only calls avito_step(), it is the same::
+ * (>>59). And a call may return AVITO_AGAIN: then you step it until it ends. Here with poll(); with
+ * select(), epoll, an event group of an RTOS, or a bare loop of avito_step(), it is the same::
  *
  *     #include <poll.h>
  *
@@ -402,10 +402,10 @@
  *            connection. A refresh of the token is not cut off: that goes on to its end.
  *
  * Who moves it: whoever calls. avito_step() runs until something has to be waited for; it returns
- * AVITO_AGAIN or, once, the result. avito_wants() says what for: AVITO_WANT_READ, AVITO_WANT_WRITE
- * (ask after every step: TLS may want to read in order to write), AVITO_WANT_TIMER (only the
- * deadline), AVITO_WANT_ACCOUNT (step this lane again after stepping the others).
- * avito_deadline_ms() says by when to step in any case. After very much work in one step it says
+ * AVITO_AGAIN or, once, the result. avito_wants() says what to wait for: AVITO_WANT_READ,
+ * AVITO_WANT_WRITE (ask after every step: TLS may want to read in order to write), AVITO_WANT_TIMER
+ * (only the deadline), AVITO_WANT_ACCOUNT (step this lane again after stepping the others).
+ * avito_deadline_ms() says by when to step in any case. A step that has done very much work returns
  * AVITO_AGAIN with a deadline of 0, so that other lanes get their turn. Stepping too often or for
  * nothing is harmless.
  *
@@ -554,8 +554,8 @@
  * Errors are -301 to -316, TLS_ROOM or OPTION_* of this file. Any other negative number, such as a
  * raw errno, becomes CONNECT, SEND or RECV, with the number in error.detail if detail() has none.
  * `to` and its members are good during the call; the host name as long as the account. A transport
- * hands over all it holds before it says AVITO_IO_AGAIN: whoever waits, waits for the wire. A
- * recv() that gave less than there was room for may still have left some, as at the end of a
+ * hands over all it holds before it says AVITO_IO_AGAIN: after that the lane waits for the wire. A
+ * recv() that gave less than there was room for may still hold some bytes, as at the end of a
  * record. Then wants() shows AVITO_WANT_WRITE until the next recv(), and the lane looks for stray
  * bytes before its next request. `more` means that another piece follows at once: a transport of
  * records or packets may hold back an unfinished one until then. Deadlines are the lane's: a
@@ -623,7 +623,7 @@
  * ======================================================================= *
  *
  * Every function that can fail returns int. Three results are normal: AVITO_OK, AVITO_AGAIN,
- * AVITO_END. What is negative is an error, and the hundreds tell whose:
+ * AVITO_END. A negative result is an error, and its hundreds tell whose it is:
  *
  *     -1xx  yours: arguments, options, hooks. Mend the program. The call sent nothing, unless it is
  *           CANCELLED or SOURCE.
@@ -641,12 +641,12 @@
  * request is never quoted, whatever its status.
  *
  * Every answer is judged in the same order, whatever its status and the call. With a success
- * status, what the call must have makes it a success: the id of a message, chat or account, the
- * list of a list call (null is an empty one; of subscriptions also {"ok":true}). Then any of these
- * shapes makes it a refusal: the error of the status, or REFUSED. What is left is MODEL, never an
- * empty success. Calls that only confirm take any answer that is no refusal. (With a success
- * status, a refusal is recognised if its body fits the window, less 64 bytes; a longer one is
- * MODEL.)
+ * status, an answer that holds what the call needs is a success: the id of a message, chat or
+ * account, the list of a list call (null is an empty one; of subscriptions also {"ok":true}).
+ * Otherwise, an answer in one of these shapes is a refusal: the error of the status, or REFUSED.
+ * Any other answer is MODEL, never an empty success. Calls that only confirm take any answer that
+ * is not a refusal. (With a success status, a refusal is recognised if its body fits the window,
+ * less 64 bytes; a longer one is MODEL.)
  *
  * A call that changes something (send, upload, mark, delete, subscribe, unsubscribe, blacklist)
  * also has an outcome in error.outcome:
@@ -761,7 +761,7 @@
  * What no token can cure, such as a chat that is not yours, must not fetch a token per call:
  *
  *   * In its first minute a token is not renewed unless a call was accepted with it.
- *   * Between two renewals lies a minute; after each that did not help, twice as long, up to 64.
+ *   * Renewals are a minute apart; after each that did not help, twice as long, up to 64 minutes.
  *   * While other calls are accepted between its refusals, a 403 renews once and no more.
  *
  * 401 and "expired" are counted apart from 403. They may have five renewals at once, and one more
@@ -771,7 +771,7 @@
  * One request for a token is in flight per account. The first lane that needs a token fetches it on
  * its own connection before its call; the others want AVITO_WANT_ACCOUNT. When that lane fails, is
  * cancelled or closed, the next one takes over; a definite refusal of the credentials is the result
- * of all who waited for it. Tokens are counted: a call that is refused with an older one is just
+ * of all that waited for it. Tokens are counted: a call that is refused with an older one is just
  * retried with the newer. Whether a second token ends the first is not known, so one account per
  * set of credentials is the way to be safe: share it between lanes.
  *
@@ -808,7 +808,7 @@
  *         avito_messages, or avito_list_messages(): a bare array (d) or {"messages","meta"} (s):
  *         both are read. A slash at its end (d). Does not mark as read (d).
  *     send_message POST /messenger/v1/accounts/{user_id}/chats/{chat_id}/messages
- *         the message, without its author (d); only text can be sent so (d)
+ *         the message, without its author (d); only text can be sent this way (d)
  *     upload_image POST /messenger/v1/accounts/{user_id}/uploadImages
  *         {image_id: sizes} (d): avito_uploaded_image; part uploadfile[] with a file name
  *         (d; clients that work give one, s); with a length instead of chunks (a)
@@ -884,7 +884,7 @@
  *     redirects are errors. It, the refresh token and the client secret appear in no error and no
  *     trace, not even when the server echoes them;
  *   * ids are one path segment, percent-encoded, and no '.', '..', '/', blank or control byte;
- *     texts are JSON strings; only avito_set_headers() can add a header, nothing a request;
+ *     texts are JSON strings; only avito_set_headers() can add a header; nothing can add a request;
  *   * two lengths, a length and chunks, a bare CR or LF, folded lines, an unfinished body: errors,
  *     and the connection is not used again.
  *
@@ -1122,7 +1122,7 @@ typedef struct avito_arena {
     size_t peak;      /* the most that was ever in use at once, working space included */
     bool busy;        /* a call is filling it */
     bool lent;        /* by avito_tls_arena(): a connect takes it back */
-    uint16_t fills;   /* counts what was begun to be put into it */
+    uint16_t fills;   /* how many calls have begun to fill it; wraps */
 } avito_arena;
 
 /* Over `size` bytes that must outlive it; up to 7 at each end are lost to alignment. */
@@ -1175,7 +1175,7 @@ typedef struct avito_transport {
 /* Private: how far the body of an HTTP message has been read (>>33). */
 struct avitoi_body {
     size_t left;       /* bytes still to come: of the body, or of the present chunk */
-    uint32_t overhead; /* framing bytes that no body bytes have paid for yet */
+    uint32_t overhead; /* framing bytes, less one for each body byte since; never below 0 */
     uint16_t line;     /* bytes of the present size line, or of all trailers */
     uint8_t mode;
     uint8_t state;
@@ -1226,7 +1226,7 @@ typedef struct avito_account_options {
     /* One line of up to 63 bytes per event (request, answer, retry, token, end of a call),
      * NUL-terminated, without secrets and without what was written. */
     void (*trace)(void *ctx, const char *line);
-    uint32_t renew_before_s;      /* renew so long before expiry, at most half its life; 0: 300 */
+    uint32_t renew_before_s;      /* seconds before expiry, at most half the token's life; 0: 300 */
     uint32_t requests_per_minute; /* 0: no limit of our own */
     struct {                      /* private: what avito_enable_*() has linked */
         const struct avitoi_call_lanes *lanes;
@@ -1308,12 +1308,12 @@ AVITO_API bool avito_account_refresh_in_doubt(const avito_account *account);
 
 /* The account is another person's, who allows it by their consent (avito_consent_url()). Call it after init,
  * before the first call: without their refresh token calls end in REFRESH_TOKEN. The client id and secret
- * alone would open the account of who owns the application; a stored token without a refresh token may be
- * theirs, and is not used. AVITO_OK, or ARGUMENT without an initialised account. */
+ * alone would open the account of the application's owner; a stored token without a refresh token may be the
+ * owner's, and is not used. AVITO_OK, or ARGUMENT without an initialised account. */
 AVITO_API int avito_account_by_consent(avito_account *account);
 
 /* Forgets how long the service asked to wait (Retry-After, at most a day): the next request goes out at
- * once. For a person who knows better; calls until then end in RATE if the wait cannot fit their
+ * once. For a person who knows better. Without it, calls end in RATE if the wait cannot fit their
  * total_timeout_ms. ARGUMENT without an account. */
 AVITO_API int avito_account_open_gate(avito_account *account);
 
@@ -1636,7 +1636,7 @@ typedef struct avito_event {
  */
 
 /* Field mask (.want): what is not asked for is checked but takes no memory. Numbers, ids and enum
- * words always come. 0: everything. Of each group, none set means the whole group.
+ * words always come. 0: everything. A group of which no bit is set comes whole.
  * "Everything but avatars": AVITO_CHAT_ALL & ~AVITO_CHAT_AVATARS. */
 #define AVITO_CHAT_CONTEXT      0x0001u /* the listing */
 #define AVITO_CHAT_USERS        0x0002u
@@ -1650,10 +1650,10 @@ typedef struct avito_event {
 #define AVITO_MESSAGE_ALL       0x0700u
 #define AVITO_MESSAGE_BARE      0x0800u /* none of the group */
 
-/* In no group, and only if it is asked for: what no model knows is kept as it came, as JSON in the arena,
- * for avito_json_parse(). Of a content without a known member, content.as.raw is {"sticker":{...}}: its first
- * member whose name has at most 32 bytes. context.raw is the value of a type other than "item", if the type
- * came before it. Both count for an element's size. With AVITO_TINY: avito_enable_raw(), or OPTION_RAW. */
+/* AVITO_RAW is in no group and has to be asked for: what no model knows is kept as it came, as JSON in the
+ * arena, for avito_json_parse(). In a content without a known member, content.as.raw is {"sticker":{...}}: its
+ * first member whose name has at most 32 bytes. context.raw is the value of a type other than "item", if the
+ * type came before it. Both add to an element's size. With AVITO_TINY: avito_enable_raw(), or OPTION_RAW. */
 #define AVITO_RAW               0x0080u
 
 typedef struct avito_chats_query {
@@ -1728,7 +1728,7 @@ typedef struct avito_headers {
     const char *user_agent;   /* NULL: avito_messenger/ and its version; "": none */
     const char *const *lines; /* such as "X-Gateway-Key: 0123"; their values count as secrets */
     size_t count;
-    struct {                  /* private: so that only those link it who ask for it */
+    struct {                  /* private: so that only programs that ask for it link it */
         void (*put)(struct avitoi_writer *w, const struct avito_headers *headers);
         avito_str (*value)(const char *line);
     } priv;
@@ -1815,7 +1815,7 @@ struct avitoi_json {
     uint8_t raw_depth;      /* 1 + the depth at which a value is kept raw; 0: none is */
     bool collect;           /* list: its elements stay, and become one array */
     bool measuring;         /* memory is full: what comes is only counted */
-    bool cutting, frozen, was_cut; /* this text may be cut; it is; one of the element was */
+    bool cutting, frozen, was_cut; /* this text may be cut; it has been; a text of the element was */
     bool lenient, in_key;   /* a misfit is dropped; the string is a key */
     bool hollow;            /* an array where an object belongs: it must be empty */
     bool from_service;      /* the messages are of a chat of the service's own */
@@ -1866,7 +1866,7 @@ struct avitoi_client_args {
         struct {
             avito_sent_query query;
             avito_outcome *outcome;
-            uint32_t sent_ms; /* clock when the send ended that is being confirmed */
+            uint32_t sent_ms; /* clock when the send that is being confirmed ended */
         } confirm;
         avito_image_source upload;
         const char *redirect_uri;
@@ -1880,7 +1880,7 @@ struct avitoi_client_args {
 typedef struct avito_client {
     avito_account *account;
     /* Private, too: ends a send. avito_confirm_sends() sets it, so that only its callers link what it calls.
-     * It is the same with priv.judge. */
+     * priv.judge is a pointer for the same reason. */
     avitoi_call_result (*settle)(struct avito_client *c, int rc);
     struct {
         /* What is small and often needed comes first: short instructions reach it there. Of the lane: */
@@ -1917,7 +1917,7 @@ typedef struct avito_client {
         uint16_t want;
         uint16_t access_len;
         int16_t send_error;           /* sending failed with it; the server may have said why */
-        int16_t cause;                /* the error that a send ended in which is being confirmed */
+        int16_t cause;                /* the error of the send that is being confirmed */
         const struct avitoi_endpoint *call;    /* what the caller asked for; NULL: idle */
         const struct avitoi_endpoint *request; /* what is on the wire: call, or a token request */
         size_t pos, len;              /* window: [pos, len) is to be sent, or to be read */
@@ -1929,7 +1929,7 @@ typedef struct avito_client {
         uint32_t sent;                /* bytes of the request that the transport took */
         uint32_t raw_len;             /* of a refusal's body, in error_body; of a model's, in the window */
         uint32_t epoch;               /* of the token used */
-        uint32_t look_ms;             /* when so much of it is left, the wire is looked at */
+        uint32_t look_ms;             /* the wire is looked at when idle_left_ms has come down to it */
         uint32_t wire;                /* moved() at the last look */
         uint32_t date;                /* of the answer, in unix seconds; 0: not given */
         const char *access;           /* the token of this request */
@@ -2045,8 +2045,8 @@ AVITO_API int avito_get_messages(avito_client *client, int64_t user_id, const ch
 
 /* Text of 1..AVITO_TEXT_MAX code points, not blank, else TEXT or UTF8. `out` optional: the message as the
  * service stored it, with what the description knows of it: id, author_id, created, type, direction, and
- * the text or image; `arena` may be NULL if `out` is. With AVITO_TINY `out` needs avito_enable_sent(), or it
- * is OPTION_SENT. */
+ * the text or image; `arena` may be NULL if `out` is. With AVITO_TINY `out` needs avito_enable_sent(), else
+ * the result is OPTION_SENT. */
 AVITO_API int avito_send_message(avito_client *client, int64_t user_id, const char *chat_id,
                                  const char *text, avito_arena *arena, avito_message *out);
 
@@ -2073,8 +2073,8 @@ AVITO_API size_t avito_next_part(const char **text);
 #define AVITO_PART_SIZE (3u * AVITO_TEXT_MAX + 1u) /* bytes of the longest part and a NUL */
 
 /* As it was in 0.1.0: the length of the next part, never 0 for a text that is not empty; the parts touch
- * each other, so the blanks at a border belong to one of them. Where there is no room for those, a part may
- * be blanks alone, which cannot be sent: avito_next_part() gives none. */
+ * each other, so the blanks at a border belong to one of them. If neither has room for them, a part may be
+ * blanks alone, which cannot be sent: avito_next_part() gives none. */
 AVITO_API size_t avito_split_text(const char *text);
 
 /* Uploads one picture, in pieces, without ever holding it; `out` and `arena` are required. Needs the
@@ -2568,7 +2568,7 @@ static inline bool avitoi_number_is_digit(char c)
 
 #define AVITOI_NUMBER_MAX          24u /* bytes of a number that a known field may have */
 #define AVITOI_NUMBER_FRACTION_MAX 14u /* bytes of a number up to which digits after the point are kept */
-#define AVITOI_NUMBER_POWER_MAX    99  /* of ten; a larger one is no number that the API sends */
+#define AVITOI_NUMBER_POWER_MAX    99  /* of ten; the API sends no larger one */
 
 /* Appends a digit. False: there is no room for it. */
 AVITOI_APART_IF_SMALL static bool avitoi_number_push(uint64_t *value, unsigned digit)
@@ -2728,8 +2728,8 @@ struct avitoi_schema_field {
 
 typedef void (*avitoi_schema_finish)(struct avitoi_json *json, void *model);
 
-/* In memory its neighbours are, before it: the children of its rows that have one; its finish, which does
- * what a row cannot say. After it: its rows; their keys, each ended by a NUL. */
+/* A schema has neighbours in memory. Before it are the children of its rows that have one, then its finish,
+ * which does what a row cannot say. After it are its rows, then their keys, each ended by a NUL. */
 struct avitoi_schema {
 #if AVITO_WITH_SHORTCUTS
     size_t size; /* of the struct; aligned as the rows are, which follow */
@@ -2885,7 +2885,7 @@ AVITOI_TEXT_WORDS(avitoi_schema_location_kinds, AVITOI_SCHEMA_LOCATION_KINDS);
 static avito_message_type avitoi_schema_message_type(avito_str word)
 {
     int number;
-    if (AVITO_WITH_SHORTCUTS && AVITOI_TEXT_IS(word, "text")) { /* as mostly */
+    if (AVITO_WITH_SHORTCUTS && AVITOI_TEXT_IS(word, "text")) { /* most are */
         return AVITO_MESSAGE_TEXT;
     }
     number = avitoi_text_word_number(&avitoi_schema_message_types, word);
@@ -3023,7 +3023,7 @@ AVITOI_ASSERT(each_model_has_a_row, /* beside text and flow_id */
               AVITOI_SCHEMA_ROWS(AVITOI_SCHEMA_CONTENT_ROWS) ==
                   2u AVITO_MESSAGE_MODELS(AVITOI_SCHEMA_MODEL_COUNT_));
 
-/* Is there a text and nothing else? Mostly there is. */
+/* Is there a text and nothing else? Usually there is. */
 static bool avitoi_schema_content_is_text(const struct avitoi_schema_wide_content *wide)
 {
     uintptr_t others = (uintptr_t)wide->flow_id.ptr;
@@ -3418,8 +3418,8 @@ AVITOI_SCHEMA(reply, struct avitoi_schema_reply, AVITOI_SCHEMA_REPLY_ROWS, false
  * ======================================================================= *
  *
  * Memory and frames: where a value goes, and what happens when an object, a list or an element ends. Comes
- * in: keys and complete values. Goes out: filled structs; an element, or
- * what breaks the model. May not look at the bytes of the body.
+ * in: keys and complete values. Goes out: filled structs; an element, or what breaks the model. May not
+ * look at the bytes of the body.
  */
 
 enum {
@@ -3600,7 +3600,7 @@ static bool avitoi_json_on_trial(const struct avitoi_json *j, unsigned level)
            parent->type == AVITOI_SCHEMA_TYPE_UNKNOWN;
 }
 
-/* Gives up the objects and lists from `level` on: what is left of them is only checked. */
+/* Gives up the objects and lists from `level` on: their other members are only checked. */
 static void avitoi_json_give_up(struct avitoi_json *j, unsigned level)
 {
     while (j->level >= level) {
@@ -3629,7 +3629,7 @@ static void avitoi_json_element_begins(struct avitoi_json *j)
         j->mem.low = j->element_low;
         j->mem.peak = 0;
         j->measuring = false;
-        (void)avitoi_json_fits(j); /* not even the answer that holds the list may fit */
+        (void)avitoi_json_fits(j); /* even the answer around the list may be too large */
     }
     j->element_low = j->mem.low;
     j->page_rows = (uint16_t)(j->page_rows + (j->page_rows < UINT16_MAX ? 1u : 0u));
@@ -3741,12 +3741,12 @@ static void avitoi_json_close_object(struct avitoi_json *j)
     }
 }
 
-/* Elements of a list, which lie in reverse order up to `from`, to one array. */
+/* Moves the elements of a list, which lie in reverse order before `from`, into one array. */
 static void avitoi_json_reverse(char *items, const char *from, size_t count, size_t size)
 {
     for (; count > 0; count--, items += size) {
         from -= avitoi_arena_align(size);
-        if (AVITO_WITH_SHORTCUTS && size == sizeof(avito_image_size)) { /* most: without a call */
+        if (AVITO_WITH_SHORTCUTS && size == sizeof(avito_image_size)) { /* most are; copied without a call */
             memcpy(items, from, sizeof(avito_image_size));
         } else {
             memcpy(items, from, size);
@@ -3860,8 +3860,8 @@ static size_t avitoi_json_limit(const struct avitoi_json *j)
     return j->mem.low_cap - j->mem.high;
 }
 
-/* Where the bytes of a string go: a key, or a number as text, into j->word; what is kept to the low end,
- * as far as there is room. Without room, an element's id is needed all the same, for the error. */
+/* Decides where the bytes of a string go: those of a key, or of a number as text, into j->word; those that are
+ * kept to the low end, while there is room. The error needs an element's id even without room. */
 static void avitoi_json_begin_string(struct avitoi_json *j, unsigned kind)
 {
     const struct avitoi_arena_ends *mem = &j->mem;
@@ -4017,7 +4017,7 @@ static bool avitoi_json_is_number(const struct avitoi_json *j, size_t len)
            state == AVITOI_JSON_AT_FRACTION || state == AVITOI_JSON_AT_EXP_DIGITS;
 }
 
-/* Reads the number in j->word, `len` bytes, and stores it. False: it is none for this row. */
+/* Reads the number in j->word, `len` bytes, and stores it. False: it does not fit this row. */
 static bool avitoi_json_number(struct avitoi_json *j, const struct avitoi_json_frame *f, size_t len)
 {
     const bool is_e7 = j->kind == AVITOI_SCHEMA_E7;
@@ -4294,7 +4294,7 @@ static avitoi_json_result avitoi_json_utf8_byte(struct avitoi_json *j, char c)
     return AVITO_AGAIN;
 }
 
-/* Inside a string: as far as the bytes go, or to its end, or to an escape that is not complete. */
+/* Reads inside a string: up to its end, the end of the bytes, or an escape that is not complete. */
 static avitoi_json_result avitoi_json_string(struct avitoi_json *j, const char **pp, const char *end)
 {
     const char *p = *pp;
@@ -4516,7 +4516,7 @@ static avitoi_json_result avitoi_json_begin_container(struct avitoi_json *j, cha
     return rc;
 }
 
-/* At the first byte of a value. As much of it as is there is read at once. */
+/* At the first byte of a value. A string is read at once, as far as its bytes have come. */
 AVITOI_APART_IF_SMALL
 static avitoi_json_result avitoi_json_begin_value(struct avitoi_json *j, const char **p, const char *end)
 {
@@ -4832,8 +4832,8 @@ static void avitoi_json_begin(struct avitoi_json *j, const struct avitoi_schema 
  * ======================================================================= *
  *
  * A request is a pure function of the call's arguments. It is written from its beginning each time, and
- * the writer keeps only the bytes that are due. So a window of any size serves a request of any size, and
- * the same pass without memory counts the length. Comes in: text, numbers. Goes out: the bytes that
+ * the writer stores only the bytes that come next. So a window of any size serves a request of any size,
+ * and the same pass without memory counts the length. Comes in: text, numbers. Goes out: the bytes that
  * there is room for. May not know the API.
  */
 
@@ -4841,7 +4841,7 @@ struct avitoi_writer {
     char *out;
     size_t cap, len;
     uint32_t skip;  /* bytes still to skip */
-    uint32_t total; /* bytes of the whole */
+    uint32_t total; /* bytes written so far, skipped ones included */
     bool failed;    /* the source of an upload did not deliver */
 };
 
@@ -4884,7 +4884,8 @@ static void avitoi_write_hex(struct avitoi_writer *w, uint8_t byte)
     avitoi_write_char(w, avitoi_text_of_digit(byte & 15u));
 }
 
-/* As one segment of a path, or one value of a query or form (RFC 3986: all but unreserved). */
+/* Writes one segment of a path, or one value of a query or form: everything except RFC 3986's unreserved
+ * characters is escaped. */
 static void avitoi_write_percent(struct avitoi_writer *w, const char *text)
 {
     for (; *text != '\0'; text++) {
@@ -4900,7 +4901,7 @@ static void avitoi_write_percent(struct avitoi_writer *w, const char *text)
     }
 }
 
-/* As a JSON string, quotes included. */
+/* Writes a text as a JSON string, quotes included. */
 static AVITOI_INLINE void avitoi_write_json(struct avitoi_writer *w, avito_str s)
 {
     const char *p = s.ptr, *const end = p + s.len;
@@ -4934,7 +4935,7 @@ static AVITOI_INLINE void avitoi_write_json(struct avitoi_writer *w, avito_str s
 #define AVITOI_ENDPOINT_CHANGES   0x02u /* has an effect: not repeated once it may have been stored */
 #define AVITOI_ENDPOINT_TOKEN     0x04u /* a request for a token: needs none, carries the secret */
 #define AVITOI_ENDPOINT_STREAM    0x08u /* the answer is a list that can be read element by element */
-#define AVITOI_ENDPOINT_SPENDS    0x10u /* carries what can be used once */
+#define AVITOI_ENDPOINT_SPENDS    0x10u /* carries what can be used only once */
 #define AVITOI_ENDPOINT_CODE      0x20u /* brings an account's first token: what is stored does not count */
 #define AVITOI_ENDPOINT_MULTIPART 0x40u /* the body has parts, with a boundary between them */
 #define AVITOI_ENDPOINT_OK        0x80u /* {"ok":true} is an empty list (the description's own example) */
@@ -5260,7 +5261,7 @@ static void avitoi_request_body(struct avitoi_writer *w, const avito_client *c)
     }
 }
 
-/* The pass that counts: the head tells the body's length before it. */
+/* Counts the body's bytes: the head comes first and tells them. */
 static uint32_t avitoi_request_measure_body(const avito_client *c)
 {
     struct avitoi_writer w;
@@ -5314,7 +5315,7 @@ static void avitoi_request_write(struct avitoi_writer *w, const avito_client *c)
 
 #define AVITOI_BODY_LINE_MAX     256u   /* one size line with its extensions */
 #define AVITOI_BODY_TRAILER_MAX  4096u  /* all trailers together */
-#define AVITOI_BODY_OVERHEAD_MAX 65536u /* framing beyond what as many body bytes pay for */
+#define AVITOI_BODY_OVERHEAD_MAX 65536u /* of avitoi_body.overhead */
 #define AVITOI_BODY_DIGITS_MAX   15u
 
 /* What this chapter's functions return: AVITO_AGAIN, an error, or this. */
@@ -5543,7 +5544,7 @@ static int avitoi_head_length(struct avitoi_head *h, avito_str value)
     return AVITO_AGAIN;
 }
 
-/* A number of something, at most AVITOI_HEAD_RETRY_MAX_S; 0: it is none. */
+/* The value as a count, at most AVITOI_HEAD_RETRY_MAX_S; 0: it is not a number. */
 static uint32_t avitoi_head_count(avito_str value)
 {
     int64_t count;
@@ -5615,7 +5616,7 @@ static int avitoi_head_status_byte(struct avitoi_head *h, char c)
     }
     if (expected == 'x') {
         if (digit == 0) {
-            h->http10 = true; /* it closes unless it says otherwise */
+            h->http10 = true; /* such a server closes unless it says otherwise */
         } else {
             h->persistent = true;
         }
@@ -5959,7 +5960,7 @@ static void avitoi_call_forget_body(avito_client *c)
     }
 }
 
-/* What another call or request has left is no error of what follows. */
+/* What an earlier call or request has left does not belong to the next one. */
 AVITOI_APART_IF_SMALL static void avitoi_call_forget_error(avito_client *c)
 {
     memset(&c->error, 0, sizeof c->error);
@@ -6024,7 +6025,7 @@ static void avitoi_call_drop(avito_client *c, int code)
 
 AVITOI_ASSERT(errors_of_statuses, AVITO_ERR_BAD_REQUEST - AVITO_ERR_RATE == 7);
 
-/* The error of a status that is no success. */
+/* The error of a status that is not a success. */
 static int avitoi_error_of_status(unsigned status)
 {
     static const uint8_t known[] = {0, 1, 2, 3, 4, 9, 13, 29}; /* beyond 400, in the order of the errors */
@@ -6234,8 +6235,8 @@ enum { AVITOI_TOKEN_DOUBT_REFUSED, AVITOI_TOKEN_DOUBT_ANY, AVITOI_TOKEN_DOUBTS }
 #define AVITOI_TOKEN_VAIN_MAX 8u /* 2^(8 - 2) minutes lie between renewals that do not help */
 #define AVITOI_TOKEN_BURST    5u /* renewals that a refused token may have at once */
 
-/* Has enough time passed since the last renewal for the same reason? Between two of them lies a minute,
- * and twice as long after each one that did not help: else what no token can cure would fetch one per call.
+/* Has enough time passed since the last renewal for the same reason? Two of them are a minute apart, and
+ * twice as long after each one that did not help: else what no token can cure would fetch one per call.
  * A token that is surely refused may have a few renewals at once. */
 static bool avitoi_token_may_renew(const avito_account *a, unsigned doubt, uint32_t passed, uint32_t burst)
 {
@@ -6282,7 +6283,7 @@ static bool avitoi_token_refused(avito_account *a, uint32_t epoch, unsigned doub
     return true;
 }
 
-/* A call was accepted with the token of `epoch`; `helped`: after it was refused with the one before. */
+/* A call was accepted with the token of `epoch`; `helped`: it had been refused with the token before. */
 static void avitoi_token_accepted(avito_account *a, uint32_t epoch, bool helped)
 {
     size_t i;
@@ -6417,8 +6418,8 @@ AVITOI_APART static avitoi_token_choice avitoi_token_choose_request(avito_client
 
 #define AVITOI_TOKEN_SCOPE_MAX 48u /* bytes of a token's scope, for which AVITO_TOKENS_SIZE() has room */
 
-/* Hands the token in use to the application, which may have failed to store it before. Until that has
- * worked, no lane uses it. This lane has the duty. */
+/* Hands the token in use to the application, which may have failed to store it before. No lane uses the token
+ * until the application has stored it. This lane has the duty. */
 static avitoi_call_result avitoi_token_save(avito_client *c, avito_token *token)
 {
     avito_account *a = c->account;
@@ -6666,7 +6667,7 @@ static bool avitoi_answer_came(const struct avitoi_json *j)
     return j->list_depth != 0 || (j->as.frames[0].seen & 1u) != 0;
 }
 
-/* The token was accepted with what was asked. */
+/* The call was accepted, and so was its token. */
 static void avitoi_answer_accepted(avito_client *c)
 {
     avito_account *a = c->account;
@@ -6864,8 +6865,8 @@ static bool avitoi_answer_says_no(const struct avitoi_schema_reply *reply, bool 
            avitoi_answer_reply_code(reply) != 0 || (alone && reply->message.ptr != NULL);
 }
 
-/* An answer without a model. An empty one is fine, unless the call is to have an answer; for that an id
- * is enough. */
+/* An answer without a model. An empty one is fine, unless the call needs an id. With the id it is a
+ * success, whatever else it says. */
 static avitoi_call_result avitoi_answer_confirms(avito_client *c, int rc)
 {
     const bool wants_id = (c->priv.call->flags & AVITOI_ENDPOINT_ID) != 0;
@@ -6911,7 +6912,7 @@ static avitoi_call_result avitoi_answer_is_other(avito_client *c)
     (void)avitoi_json_feed(j, (const char *)c->o.window, c->priv.raw_len, &read);
     reply = avitoi_answer_read_reply(c);
     if (reply->ok && (c->priv.call->flags & AVITOI_ENDPOINT_OK) != 0) {
-        j->list_depth = 1; /* the list counts as come */
+        j->list_depth = 1; /* the list counts as received */
         return c->priv.call->end(c);
     }
     return avitoi_answer_says_no(reply, true) ? avitoi_answer_refused(c, AVITO_ERR_REFUSED)
@@ -6929,8 +6930,8 @@ static avitoi_call_result avitoi_answer_self(avito_client *c)
     return ((const avito_self *)c->priv.out)->id != 0 ? AVITO_OK : AVITO_ERR_MODEL;
 }
 
-/* Has the answer ended without a model? Either it broke the model on the way, and its beginning was kept for
- * a look; or it is larger than the arena, and yet lacks what it must have. */
+/* Has the answer ended without a model? Either it broke the model on the way, and its beginning is still in
+ * the window; or it is larger than the arena, and yet lacks what it must have. */
 static bool avitoi_answer_is_no_model(const avito_client *c, int rc)
 {
     return c->error.code == AVITO_ERR_MODEL ||
@@ -7001,7 +7002,7 @@ AVITOI_APART_IF_SMALL static avitoi_call_result avitoi_answer_end(avito_client *
 /* ---- ACCOUNT ---- */
 
 /* A connection that was idle for too long is closed. Another one is looked at before a POST, and before a GET
- * if some time has passed. The look costs one recv(), which a GET right after an answer does without. */
+ * if some time has passed. That costs one recv(), which a GET right after an answer saves. */
 static void avitoi_exchange_check_age(avito_client *c)
 {
     const uint32_t idle = c->priv.last_ms - c->priv.moved_ms; /* long if the clock went back: safe */
@@ -7080,7 +7081,7 @@ AVITOI_APART_IF_SMALL static int avitoi_exchange_dial(avito_client *c)
     server.host = c->account->o.host;
     server.port = c->account->o.port;
     if (first && lent && c->priv.rows_before > 0) {
-        return AVITO_ERR_BUSY; /* the pages before would go */
+        return AVITO_ERR_BUSY; /* the pages before would be lost */
     }
     if (first && lent) {
         c->priv.arena->busy = false; /* the handshake may have it */
@@ -7163,8 +7164,8 @@ static avitoi_head_result avitoi_exchange_read_head(avito_client *c)
 }
 
 /* A server may refuse a request before it has all of it. Its answer is read into the tail of the
- * window, then moved to the front. AVITO_AGAIN: nothing is there. Where none will come, the rest of the
- * request is of no use. */
+ * window, then moved to the front. AVITO_AGAIN: nothing is there yet. An error: no answer will come, so the
+ * rest of the request is of no use. */
 static avitoi_call_result avitoi_exchange_early_answer(avito_client *c)
 {
     char *tail = (char *)c->o.window + c->o.window_cap - AVITOI_ANSWER_EARLY;
@@ -7313,7 +7314,7 @@ static avitoi_call_result avitoi_exchange_next_span(avito_client *c)
         const size_t reserved = avitoi_answer_reserved(c);
         rc = avitoi_exchange_receive(
             c, reserved, c->o.window_cap - (c->priv.model ? reserved : AVITOI_ANSWER_SCRATCH));
-        if (rc == AVITOI_EXCHANGE_ENDED) { /* in order: without a length, the end of the body */
+        if (rc == AVITOI_EXCHANGE_ENDED) { /* this also ends a body without a length */
             c->priv.keep = false;
             return avitoi_body_at_close(&c->priv.body);
         }
@@ -7617,7 +7618,7 @@ AVITO_API int avito_wants(const avito_client *client)
     return (t->functions->wants)(t->ctx);
 }
 
-#define AVITOI_MACHINE_LOOK_MS 100u /* a connect that waits for no bytes is asked again so often */
+#define AVITOI_MACHINE_LOOK_MS 100u /* after it, a connect that waits for no bytes is asked again */
 
 /* In ACCOUNT, for a lane that waits for no other one: the pause or the gate, whichever is over last. */
 static uint32_t avitoi_machine_pause_left(const avito_client *c, uint32_t passed)
@@ -7878,7 +7879,7 @@ static int avitoi_client_prepare(avito_client *c, const struct avitoi_endpoint *
     return AVITO_OK;
 }
 
-/* Starts what was prepared with the result `rc`. */
+/* Starts the prepared call; `rc` is the result of preparing it. */
 static int avitoi_client_start(avito_client *c, int rc, avito_arena *arena, void *out)
 {
     if (rc == AVITO_OK && arena != NULL && (arena->busy || arena->base == NULL)) {
@@ -8197,8 +8198,8 @@ static AVITOI_INLINE unsigned avitoi_fast_text_first(uint64_t tops)
 
 /* A block of text at `p` is copied to `copy`. avitoi_fast_text_ascii() returns how many bytes at its
  * beginning are printable ASCII without " and \. avitoi_fast_text_block() also knows sequences of UTF-8; it
- * returns 0, or what avitoi_fast_text_stop() makes the number of the first other byte of. *due is what the
- * block has to begin with for the one before it, and is then what it leaves to the next one. */
+ * returns 0, or what avitoi_fast_text_stop() makes the number of the first other byte of. *due: what the
+ * block must begin with to end a sequence of the block before; then the same for the block after it. */
 #if AVITO_WITH_SIMD
 #define AVITOI_FAST_TEXT_BLOCK 16u
 
@@ -8381,7 +8382,7 @@ static AVITOI_INLINE bool avitoi_fast_text_escape_pair(uint32_t digits, uint32_t
 }
 
 /* Escapes in a row from one block of 256, two at a time: p[0..3] is what they begin with, \u01 to
- * \u07, so that each becomes two bytes, as in most alphabets but ours. Up to `last` four bytes
+ * \u07, so that each becomes two bytes, as in most alphabets except the Latin. Up to `last` four bytes
  * have room; no more bytes come out than go in, so one border serves for both. */
 static const char *avitoi_fast_text_escape_run(const char *p, const char *end, char **out,
                                          const char *last)
@@ -8766,7 +8767,7 @@ static AVITOI_INLINE bool avitoi_fast_ends_number(char c)
     return c == ',' || c == '}' || c == ']' || avitoi_text_byte(c) <= ' ';
 }
 
-/* After the `c` of a number and the digits that must follow, if there is one. NULL: no digits. */
+/* Skips the `c` of a number, if there is one, and the digits that must follow it. NULL: no digits. */
 static const char *avitoi_fast_skip_suffix(const char *p, const char *end, char c)
 {
     const char *first;
@@ -8890,7 +8891,7 @@ static AVITOI_INLINE unsigned avitoi_fast_skip_after(struct avitoi_fast_skip *r)
     return object ? AVITOI_FAST_SKIP_KEY : AVITOI_FAST_SKIP_VALUE;
 }
 
-/* The end of any value in so many containers; NULL: it is cut, wrong, or too deep. */
+/* The end of any value that is inside `depth` containers; NULL: it is cut, wrong, or too deep. */
 AVITOI_APART static const char *avitoi_fast_skip_any(const char *p, const char *end, unsigned depth)
 {
     struct avitoi_fast_skip r;
@@ -9663,7 +9664,7 @@ static AVITOI_INLINE unsigned avitoi_fast_after_blanks(struct avitoi_fast *r)
     return avitoi_fast_close(r);
 }
 
-/* After a member; mostly another one comes at once, or the object ends. */
+/* After a member; usually another one comes at once, or the object ends. */
 static AVITOI_INLINE unsigned avitoi_fast_after(struct avitoi_fast *r)
 {
     if (r->p < r->near && avitoi_fast_text_two(r->p) == (',' | '"' << 8)) {
@@ -9683,7 +9684,7 @@ static AVITOI_INLINE unsigned avitoi_fast_after(struct avitoi_fast *r)
 /* ---- beginning and end of the run ---- */
 
 /* After the comma after an element of the list that streams. False: the machine goes on. An element begins
- * once: what may fail is looked at before. */
+ * once, so what may fail is checked before. */
 static AVITOI_INLINE bool avitoi_fast_next_element(struct avitoi_fast *r)
 {
     struct avitoi_json *j = r->j;
@@ -9747,7 +9748,7 @@ static AVITOI_INLINE const char *avitoi_fast_save(struct avitoi_fast *r)
 /* At a quote where a member may begin, or at a comma: takes as many members as go the short way, and the
  * objects and lists that begin and end among them. At least AVITOI_FAST_AHEAD bytes are there. Written as
  * a chain that comes back to the member, not as a switch, because compilers then see that a member
- * mostly follows another. */
+ * usually follows another. */
 static const char *avitoi_fast_run(struct avitoi_json *j, const char *p, const char *end)
 {
     struct avitoi_fast r;
@@ -9934,24 +9935,24 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  * guide; expires_in is what counts).
  *
  * Whose account. Without a refresh token an account uses its client credentials, which open the
- * account of who owns the application. Where another person's is meant, say so with
+ * account of the application's owner. Where another person's is meant, say so with
  * avito_account_by_consent(): then a refresh token that is gone is an error, REFRESH_TOKEN, and
  * never another account.
  *
  * Rate. The service names no limit for these calls; polling every two seconds is in use without
  * complaint (seen). .requests_per_minute spaces all requests of the account evenly. A 429 with
- * Retry-After closes the account's gate for all lanes for so long (seconds or a date; at most a
+ * Retry-After closes the account's gate for all lanes for that long (seconds or a date; at most a
  * day); X-RateLimit-Remaining: 0 closes it for one request's share of X-RateLimit-Limit. (None of
  * these headers was recorded with these calls so far.) Waiting lanes want AVITO_WANT_TIMER. A call
- * that the gate cannot let through within its total_timeout_ms ends in RATE at once, with what is
- * left in error.retry_after_s. avito_account_open_gate() opens it.
+ * that the gate cannot let through within its total_timeout_ms ends in RATE at once, with the
+ * remaining wait in error.retry_after_s. avito_account_open_gate() opens it.
  *
  * Retries. With .retries 0 nothing is retried. Otherwise a call begins again after 429, 5xx,
- * -301..-307, -401..-412 and EMPTY: so many times at most, within total_timeout_ms, after the pause
- * that the server asked for, or after 1, 2, 4 .. 60 s, less a random part of up to a half. Reads
- * are retried unless rows of the list were given already. Calls that change something are retried
- * only when the outcome is AVITO_NOT_SENT. A call with a code or a refresh token may find it spent
- * the second time: keep .retries 0 on the lane that authorizes.
+ * -301..-307, -401..-412 and EMPTY: at most that many times, within total_timeout_ms, after the
+ * pause that the server asked for, or after 1, 2, 4 .. 60 s, less a random part of up to a half.
+ * Reads are retried unless rows of the list were given already. Calls that change something are
+ * retried only when the outcome is AVITO_NOT_SENT. A call with a code or a refresh token may find
+ * it spent the second time: keep .retries 0 on the lane that authorizes.
  *
  * ======================================================================= *
  * >>50 WEBHOOKS
@@ -10021,8 +10022,8 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  * comes first.
  *
  * How it works. A round reads the first page of chats and queues those that are due. A chat is due
- * when its row has changed since the last look, or for its late look: overlap_s after it moved it
- * is read once more, because by then nothing in it can be late. The round reads each of these
+ * when its row has changed since the last look, and once more overlap_s later, for its late look:
+ * by then nothing in it can be late any more. The round reads each of these
  * chats, keeps the new messages in the arena, and hands them over. A whole round goes on to the end
  * of the list. Rounds are whole at the start, every sweep_ms twice in a row, and when something was
  * left out or the ring is three quarters full.
@@ -10054,7 +10055,7 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  *   SCAN     Reads a page of chats, and queues the ids of those that are due in the arena.
  *   NEXT     No request: the next chat of the queue, the next page, or the end of the round.
  *   READ     Reads messages of one chat: from the newest down to the horizon, or to what was
- *            accepted last; or so many rows that end at a known one. The oldest new ones are kept.
+ *            accepted last; or some rows that end at a known one. The oldest new ones are kept.
  *   GIVE     No request: hands over what is kept; else reads on; else the chat is done.
  *   HANDED   A message, or the error of one, is yours. OFFERED: the same of a notification.
  *   MARK     Marks the chat, and reads it once more: what came in between now counts as read, too.
@@ -10505,15 +10506,15 @@ typedef struct avito_inbox {
         uint16_t rows;      /* of the page, so far */
         /* ... when a list begins; ... */
         bool turn;          /* its last row says that the next page matters */
-        bool full;          /* the queue is */
-        bool found;         /* the oldest new message is not kept */
-        bool dropped;       /* newer ones are not */
+        bool full;          /* the queue is full */
+        bool found;         /* a new message was found, but the oldest is not kept: it did not fit */
+        bool dropped;       /* newer ones were dropped, to make room for older ones */
         /* ... when the messages of a chat are read from the newest on. */
         uint8_t limit;      /* rows of a window; 0: from the newest message on */
-        bool anchored;      /* the row was met that it begins or ends at */
+        bool anchored;      /* the row at which it begins or ends was met */
         uint8_t flaws;      /* AVITOI_INBOX_CUT ..., of the look */
         /* Of the chat in work. */
-        bool failed;        /* it did once */
+        bool failed;        /* it failed once */
         uint8_t mark;       /* AVITOI_INBOX_MARK_NONE ... */
         uint8_t fit;        /* messages that fit in the arena; 0: not known */
         uint8_t kept_count;
@@ -10522,7 +10523,7 @@ typedef struct avito_inbox {
         bool at_end;        /* it read all of the list */
         bool looked;        /* chats were read in this pass */
         bool missed;        /* a chat may have slipped by, or was not asked for since it was refused */
-        uint8_t extra;      /* passes more */
+        uint8_t extra;      /* passes over the list beyond the first one */
         uint8_t late_left;  /* late looks that it may still take */
         bool whole;         /* it is to read all of the list */
         bool more;          /* another page follows the queue */
@@ -10531,7 +10532,7 @@ typedef struct avito_inbox {
         bool overrun;       /* since the last round that counted */
         bool spilled;       /* a chat that is due in each round has no record */
         uint8_t owes_marks; /* bits: this round, the next one look for chats that were not marked */
-        uint8_t wholes;     /* so many whole rounds are to come */
+        uint8_t wholes;     /* whole rounds that are still to come */
         uint8_t resume;     /* the phase that follows a pause; WAIT: a new round */
         uint8_t events;     /* AVITO_INBOX_* that were not asked for yet */
         bool raised;        /* an event, in this call */
@@ -10540,37 +10541,37 @@ typedef struct avito_inbox {
         bool all_chats;     /* not only the unread ones are to be read */
         bool rung;          /* a notification came during the round */
         bool odd_lost;      /* the ring was too small for times that are not believed, in this round */
-        bool disorder;      /* that was said */
+        bool disorder;      /* AVITO_INBOX_DISORDER was raised */
         uint8_t failures;   /* of rounds, five minutes apart */
         uint8_t restarts;   /* of lists since the last pause */
         uint8_t empty_pages;
         uint16_t offset;                 /* of the page in work */
-        uint16_t above;                  /* the window that is next ends at this row */
+        uint16_t above;                  /* the row at which the next window ends */
         uint16_t scan_offset, scan_rows; /* where the next page of chats begins; rows handled */
         uint16_t queue_end;              /* bytes of the queue */
         uint16_t fills;                  /* of the arena, as the inbox left it */
         uint16_t key_row;                /* row of the new message met last */
-        uint16_t low_begin;              /* where the list's elements begin, by 8 bytes */
+        uint16_t low_begin;              /* where the list's elements begin, in units of 8 bytes */
         int16_t round_error, row_error;
         uint32_t kept;                   /* the oldest message kept, in the arena; 0: none */
         uint32_t first, window_last;     /* hashes: the row `above`; the last one of the window; 0: none */
         uint32_t page_anchor, scan_anchor; /* of the last row read; of the last chat handled */
-        uint32_t anchor;                 /* of the message of the chat accepted last; 0: none */
+        uint32_t anchor;                 /* of the chat's message that was accepted last; 0: none */
         uint32_t date, before;           /* of the last answer; of the one before */
-        uint32_t look;                   /* the look at the chat began then */
-        uint32_t sure;                   /* the horizon may go so far, less the overlap */
-        uint32_t updated;                /* the newest chat as the round began */
+        uint32_t look;                   /* when the look at the chat began */
+        uint32_t sure;                   /* the horizon may move up to this, less the overlap */
+        uint32_t updated;                /* when the newest chat was updated, as the round began */
         uint32_t former;                 /* `sure` of the whole round before; 0: there was none */
-        uint32_t newest;                 /* the newest message */
+        uint32_t newest;                 /* time of the newest message */
         uint32_t row_created;            /* of the row before */
         uint32_t created;                /* of `key` */
         uint32_t chat_updated, chat, chat_row; /* the chat in work: its row before the look, hash of its id */
         uint32_t key[2];                 /* hash of the message in the caller's hands, or met last */
-        uint32_t floor;                  /* START_UNREAD: nothing unread is expected below */
+        uint32_t floor;                  /* START_UNREAD: nothing older is expected to be unread */
         uint32_t wait_from_ms, wait_ms;  /* until the next round */
-        uint32_t whole_ms;               /* the last whole round ended */
-        uint32_t failures_ms;            /* `failures` was counted up last */
-        uint32_t heard_ms;               /* the last notification; 0: none */
+        uint32_t whole_ms;               /* when the last whole round ended */
+        uint32_t failures_ms;            /* when `failures` was counted up last */
+        uint32_t heard_ms;               /* when the last notification came; 0: none */
         char chat_id[68];
     } priv;
     avito_inbox_options o; /* resolved: what is really in force */
@@ -11907,7 +11908,7 @@ AVITO_API int avito_authorize_url(const avito_account *account, const char *scop
     return avito_consent_url(account, &consent, out, cap, out_len);
 }
 
-/* From now on the account renews by its refresh token. Other lanes may read that just now. */
+/* From now on the account renews by its refresh token. Other lanes may be reading that, hence the lock. */
 static int avitoi_authorize_start(avito_client *client, int rc, avito_token *out)
 {
     if (rc == AVITO_OK) {
@@ -12199,7 +12200,7 @@ static bool avitoi_token_store_load_newer(avito_account *a, uint32_t margin)
         avito_str_equal(token.access_token, a->priv.access)) {
         return false;
     }
-    at = avitoi_token_room(a, &room); /* not before: of one copy nothing is left to compare with */
+    at = avitoi_token_room(a, &room); /* not earlier: with one copy it forgets the token compared above */
     if (!avitoi_token_copy(&token.access_token, &at, &room) ||
         !avitoi_token_copy(&token.refresh_token, &at, &room)) {
         return false;
@@ -12245,7 +12246,7 @@ AVITO_API void avito_enable_token_store(avito_account_options *options)
  */
 
 /* Seconds that the server wants us to wait; 0: it does not say. A date counts from the server's own
- * clock, or from ours if the answer has none, or is a success, where it mostly is not read. */
+ * clock, or from ours if the answer has none, or is a success, where it usually is not read. */
 static uint32_t avitoi_rate_asked_pause(const avito_client *c)
 {
     const struct avitoi_head *h = &c->priv.json.as.before.head;
@@ -12350,7 +12351,7 @@ static uint32_t avitoi_retries_backoff(const avito_client *c)
     const avito_account *a = c->account;
     const unsigned doublings = c->priv.retries < 6 ? c->priv.retries : 6u;
     uint32_t ms = 1000u << doublings;
-    uint16_t random = (uint16_t)(avitoi_account_now(a) * 40503u); /* 2^16 by the golden ratio: spreads */
+    uint16_t random = (uint16_t)(avitoi_account_now(a) * 40503u); /* 2^16 / the golden ratio: spreads well */
     if (a->o.entropy != NULL) {
         (void)a->o.entropy(a->o.ctx, &random, sizeof random);
     }
@@ -12590,7 +12591,7 @@ static size_t avitoi_diagnostics_match(const char *text, size_t len, size_t at, 
 static void avitoi_diagnostics_mask(char *text, size_t cap, avito_str secret)
 {
     const size_t len = strlen(text);
-    const bool full = len + 4u > cap; /* a code point less may be there */
+    const bool full = len + 4u > cap; /* up to three bytes of a code point may be missing */
     size_t at;
     for (at = 0; at + 4u <= len && secret.len >= 4; at++) {
         size_t matched;
@@ -12690,7 +12691,8 @@ static bool avitoi_keep_is_member(const struct avitoi_json *j)
     return j->top->field >= AVITOI_JSON_NO_FIELD;
 }
 
-/* Of what is only checked: a member of a content that has no row, or a value of another TYPE. */
+/* Is the value that comes next to be kept? It is a member of a content that has no row, or a value of another
+ * TYPE. */
 static avitoi_json_result avitoi_keep_unknown(const struct avitoi_json *j)
 {
     const struct avitoi_json_frame *f;
@@ -13541,7 +13543,7 @@ AVITO_API const char *avito_webhook_output(const avito_webhook *webhook, size_t 
 AVITO_API void avito_webhook_sent(avito_webhook *webhook, size_t len, uint32_t now_ms)
 {
     if (!avitoi_webhook_is_ready(webhook) || webhook->priv.out_len == 0) {
-        return; /* nothing was to be sent: what is going on began when it did */
+        return; /* nothing was to be sent: .since_ms stays */
     }
     if (len < (size_t)(webhook->priv.out_len - webhook->priv.out_at)) {
         webhook->priv.out_at = (uint8_t)(webhook->priv.out_at + len);
@@ -13717,7 +13719,7 @@ enum {
 #define AVITOI_INBOX_EXTRA       8u   /* passes for chats that moved up meanwhile */
 #define AVITOI_INBOX_LATE        20u  /* late looks in a round */
 #define AVITOI_INBOX_STEPS       64u  /* of one call: a row is one, a request is four */
-#define AVITOI_INBOX_DRAIN       65536u /* bytes of a list: rather read them than connect again */
+#define AVITOI_INBOX_DRAIN       65536u /* bytes of a list that are rather read than another connection made */
 #define AVITOI_INBOX_SLACK_S     300u /* how far ahead of the service's Date a time is believed */
 #define AVITOI_INBOX_RESERVE     320u /* free after what is kept: for the id of the next row */
 #define AVITOI_INBOX_QUEUE_MIN   (72u + sizeof(struct avitoi_inbox_queued)) /* holds any chat */
@@ -13982,7 +13984,7 @@ static uint32_t avitoi_inbox_sum(const struct avitoi_inbox_state *s, size_t len)
     return avitoi_inbox_crc32((const uint8_t *)s + from, len - from) ^ avitoi_inbox_get(s->sequence);
 }
 
-/* An error that is no call's: the lane's last error says so, and not what was before. */
+/* Makes `code`, which is of no call, the lane's last error, and returns it. */
 AVITOI_APART static int avitoi_inbox_tells(avito_inbox *in, int code, int detail)
 {
     avitoi_call_forget_error(in->client);
@@ -14121,11 +14123,11 @@ AVITOI_ASSERT(inbox_record_size,
 /* What a record says of a row. */
 enum {
     AVITOI_INBOX_RECORD_NONE,
-    AVITOI_INBOX_RECORD_DIFFERS, /* the chat has changed since the last look ... */
-    AVITOI_INBOX_RECORD_SETTLED, /* it has not, and nothing in it can be late */
-    AVITOI_INBOX_RECORD_MOVES,   /* ... and had no late look before */
-    AVITOI_INBOX_RECORD_WAITS,   /* its late look is to come */
-    AVITOI_INBOX_RECORD_LATE     /* it is due */
+    AVITOI_INBOX_RECORD_DIFFERS, /* the chat has changed since the last look */
+    AVITOI_INBOX_RECORD_SETTLED, /* it has not changed, and nothing in it can be late */
+    AVITOI_INBOX_RECORD_MOVES,   /* it has changed while its late look was still to come */
+    AVITOI_INBOX_RECORD_WAITS,   /* it has not changed, and its late look is to come */
+    AVITOI_INBOX_RECORD_LATE     /* it has not changed, and its late look is due */
 };
 
 /* Records are a part: avito_enable_inbox_records(). */
@@ -14794,7 +14796,7 @@ AVITOI_APART static avitoi_call_result avitoi_inbox_scan_chat(avito_inbox *in,
         in->priv.row_created = row->time;
         if (row->time > in->priv.updated && in->priv.extra == 0 &&
             (in->priv.offset == 0 || in->priv.disorder)) {
-            in->priv.updated = row->time; /* by then a chat may have slipped by: the next round has it */
+            in->priv.updated = row->time; /* a chat may slip by meanwhile: the next round finds it */
         }
     }
     if (in->priv.stage == AVITOI_INBOX_NEW) { /* only its time is wanted */
@@ -15251,7 +15253,7 @@ AVITOI_APART static avitoi_call_result avitoi_inbox_on_mark(avito_inbox *in)
     in->priv.mark =
         second || !avitoi_retries_is_passing(rc) ? AVITOI_INBOX_MARK_DONE : AVITOI_INBOX_MARK_RETRY;
     if (rc < 0 && !avitoi_retries_is_passing(rc) && !avitoi_inbox_chat_refused(rc)) {
-        in->priv.owes_marks = 0; /* the marks of other chats would be refused alike */
+        in->priv.owes_marks = 0; /* the marks of other chats would be refused, too */
     }
     in->priv.failed = false;
     (void)avitoi_inbox_read_top(in);
@@ -16001,7 +16003,8 @@ AVITO_API void avito_enable_sent(avito_client_options *options)
     }
 }
 
-/* Starts what was prepared with the result `rc`: the call `which` of those above if `out` is wanted. */
+/* Starts the prepared call; `rc` is the result of preparing it. If `out` is wanted, it becomes the call `which`
+ * of those above. */
 static int avitoi_send_start(avito_client *c, int rc, size_t which, avito_arena *arena, void *out)
 {
     if (out == NULL) {
@@ -17396,7 +17399,7 @@ AVITO_API const char *avito_message_class_word(avito_message_class message_class
 struct avitoi_show_line {
     char *out;
     size_t cap, len;
-    size_t fits;  /* of len: so much leaves room for an ellipsis */
+    size_t fits;  /* bytes after which an ellipsis still fits */
     bool blank;   /* one has to come before the next character */
     bool cut;
 };
@@ -20208,7 +20211,7 @@ static long avitoi_tls_recv(void *ctx, void *data, size_t cap)
             return avitoi_tls_ended(tls, br_ssl_engine_current_state(eng) == BR_SSL_CLOSED);
         }
         if (rc == AVITO_IO_AGAIN) {
-            /* To a look at a kept connection, the beginning of a record is something unasked. */
+            /* A look at a kept connection takes the beginning of a record for something unasked. */
             return (cap == 1 && tls->priv.head_len > 0) ? (long)AVITO_ERR_RECV : rc;
         }
         if (rc != AVITO_OK) {
