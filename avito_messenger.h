@@ -510,7 +510,7 @@
  *     avito_posix                                               372888 371648
  *     a recorded chat, bytes on the wire                          2390   2390
  *     get_chat(), recorded chat, everything                       2848   2344
- *     what stays of it                                            2784   2304
+ *     of that, in use afterwards                                  2784   2304
  *     the same by the formula                                     3120   2488
  *     next_chat(), recorded chat, everything                      2872   2352
  *     next_chat(), recorded chat, without avatars                 1464   1168
@@ -1893,14 +1893,14 @@ typedef struct avito_client {
         /* Of one call, from here to json: it begins with zeros. */
         bool probe;                   /* look at the kept connection before using it */
         uint8_t retries;              /* so far */
-        bool keep;                    /* the answer lets the connection be kept */
+        bool keep_alive;              /* the answer lets the connection be kept */
         bool written;                 /* the request left whole */
         bool fetched;                 /* a token for this call, not used yet */
         bool answered;                /* the answer was read to its end */
         bool waiting;                 /* for another lane that fetches the token */
         bool model;                   /* the answer goes into the caller's arena */
         bool collect;
-        bool all_pages : 1, has_more : 1, left : 1; /* left: nobody waits for what is still to come */
+        bool all_pages : 1, has_more : 1, abandoned : 1; /* nobody waits for what is still to come */
         bool covered : 1;             /* all since the baseline was seen, and none of it may be ours */
         bool reached : 1;             /* a row as old as the baseline was seen */
         bool same_second : 1;         /* what may be ours is as old as the baseline */
@@ -3843,7 +3843,7 @@ static void avitoi_json_value_done(struct avitoi_json *j)
 }
 
 /* Is the string or number that is read kept as text? */
-static bool avitoi_json_keeps(const struct avitoi_json *j)
+static bool avitoi_json_keeps_text(const struct avitoi_json *j)
 {
     return j->kind <= AVITOI_SCHEMA_TYPE;
 }
@@ -3874,7 +3874,7 @@ static void avitoi_json_begin_string(struct avitoi_json *j, unsigned kind)
     if (avitoi_json_is_word(j)) {
         j->dst = j->word;
         j->room = sizeof j->word;
-    } else if (avitoi_json_keeps(j)) {
+    } else if (avitoi_json_keeps_text(j)) {
         const size_t limit = avitoi_json_limit(j);
         if (!j->measuring && mem->low < limit) {
             j->dst = mem->low_base + mem->low;
@@ -3978,7 +3978,7 @@ static unsigned avitoi_json_number_next(unsigned state, char c)
     enum {
         bad = AVITOI_JSON_AT_BROKEN, zero = AVITOI_JSON_AT_ZERO,
         whole = AVITOI_JSON_AT_INT, point = AVITOI_JSON_AT_POINT,
-        part = AVITOI_JSON_AT_FRACTION, e = AVITOI_JSON_AT_EXP,
+        frac = AVITOI_JSON_AT_FRACTION, e = AVITOI_JSON_AT_EXP,
         sign = AVITOI_JSON_AT_EXP_SIGN, power = AVITOI_JSON_AT_EXP_DIGITS,
         after = AVITOI_JSON_AT_AFTER
     };
@@ -3987,8 +3987,8 @@ static unsigned avitoi_json_number_next(unsigned state, char c)
         {zero, whole, bad, bad, bad, bad},           /* AVITOI_JSON_AT_MINUS */
         {bad, bad, point, e, after, after},          /* AVITOI_JSON_AT_ZERO */
         {whole, whole, point, e, after, after},      /* AVITOI_JSON_AT_INT */
-        {part, part, bad, bad, bad, bad},            /* AVITOI_JSON_AT_POINT */
-        {part, part, after, e, after, after},        /* AVITOI_JSON_AT_FRACTION */
+        {frac, frac, bad, bad, bad, bad},            /* AVITOI_JSON_AT_POINT */
+        {frac, frac, after, e, after, after},        /* AVITOI_JSON_AT_FRACTION */
         {power, power, bad, bad, sign, bad},         /* AVITOI_JSON_AT_EXP */
         {power, power, bad, bad, bad, bad},          /* AVITOI_JSON_AT_EXP_SIGN */
         {power, power, after, after, after, after}}; /* AVITOI_JSON_AT_EXP_DIGITS */
@@ -4104,7 +4104,7 @@ static void avitoi_json_add_text(struct avitoi_json *j)
 /* At the closing quote: of a key, of a number as text, or of a string. */
 static avitoi_json_result avitoi_json_string_done(struct avitoi_json *j)
 {
-    if (avitoi_json_keeps(j)) {
+    if (avitoi_json_keeps_text(j)) {
         avitoi_json_add_text(j);
     }
     if (j->in_key) {
@@ -4113,7 +4113,7 @@ static avitoi_json_result avitoi_json_string_done(struct avitoi_json *j)
         if (j->kind == AVITOI_JSON_KEY) {
             return avitoi_json_key_done(j);
         }
-        if (avitoi_json_keeps(j)) { /* of a map: the value is the pair's second field */
+        if (avitoi_json_keeps_text(j)) { /* of a map: the value is the pair's second field */
             j->top->field = 1;
         }
         return AVITO_AGAIN;
@@ -4136,20 +4136,20 @@ static avitoi_json_result avitoi_json_string_done(struct avitoi_json *j)
 /* Twins for strings that are plain and wholly in the window (>>44). */
 #if AVITO_WITH_SHORTCUTS
 static const char *avitoi_fast_text_check(const char *p, const char *end, size_t *len);
-static const char *avitoi_fast_text_keep(const char *p, const char *end, char *out, size_t room,
-                                         size_t *len);
+static const char *avitoi_fast_text_decode(const char *p, const char *end, char *out, size_t room,
+                                           size_t *len);
 #endif
 
 /* No room for a code point: a text that may be cut ends here; a key or number is too long to be
  * one; anything else does not fit the arena and is only counted from here on. */
 static void avitoi_json_no_room(struct avitoi_json *j, size_t n)
 {
-    if (j->cutting && avitoi_json_keeps(j) && j->len + n > j->cut_at) {
+    if (j->cutting && avitoi_json_keeps_text(j) && j->len + n > j->cut_at) {
         j->was_cut = true;
         j->frozen = true;
         return;
     }
-    j->measuring = j->measuring || avitoi_json_keeps(j);
+    j->measuring = j->measuring || avitoi_json_keeps_text(j);
     j->dst = NULL;
     j->len += n;
 }
@@ -4185,7 +4185,7 @@ static const char *avitoi_json_plain(struct avitoi_json *j, const char *p, const
     if (j->kind != AVITOI_SCHEMA_TYPE) {
         size_t n;
         p = (j->dst == NULL || j->frozen) ? avitoi_fast_text_check(p, end, &n)
-                                          : avitoi_fast_text_keep(p, end, j->dst, j->room, &n);
+                                          : avitoi_fast_text_decode(p, end, j->dst, j->room, &n);
         if (j->frozen) {
             return p;
         }
@@ -4590,7 +4590,7 @@ static avitoi_json_result avitoi_json_number_ends(struct avitoi_json *j)
     if (avitoi_json_is_word(j)) {
         return avitoi_json_number_done(j, len);
     }
-    if (avitoi_json_keeps(j) && len < sizeof j->word) {
+    if (avitoi_json_keeps_text(j) && len < sizeof j->word) {
         avitoi_json_begin_string(j, AVITOI_SCHEMA_STR);
         avitoi_json_put(j, j->word, len);
         avitoi_json_add_text(j);
@@ -4965,7 +4965,7 @@ struct avitoi_endpoint {
  * without them do not link it. NULL: nothing to do. */
 struct avitoi_endpoint_special {
     void (*model)(avito_client *c);         /* a model will come */
-    void (*keep)(avito_client *c, const char *data, size_t len); /* some of it has come */
+    void (*received)(avito_client *c, const char *data, size_t len); /* some of it has come */
     avitoi_call_result (*whole)(avito_client *c, int rc); /* all of it has */
     int (*element)(avito_client *c, int came); /* list: AVITOI_JSON_ELEMENT, or an element's error */
     avitoi_call_result (*drain)(avito_client *c); /* list: state DRAIN */
@@ -4979,23 +4979,23 @@ static int avitoi_list_element(avito_client *c, int came);
 static avitoi_call_result avitoi_list_on_drain(avito_client *c);
 static avitoi_call_result avitoi_send_uploaded(avito_client *c);
 static void avitoi_answer_use_arena(avito_client *c);
-static void avitoi_answer_keep(avito_client *c, const char *data, size_t len);
+static void avitoi_answer_keep_beginning(avito_client *c, const char *data, size_t len);
 static avitoi_call_result avitoi_answer_models(avito_client *c, int rc);
 static avitoi_call_result avitoi_answer_id(avito_client *c);
 static avitoi_call_result avitoi_answer_self(avito_client *c);
-static avitoi_call_result avitoi_token_goes_on(avito_client *c);
+static avitoi_call_result avitoi_token_reuse_refresh(avito_client *c);
 static void avitoi_send_write_multipart(struct avitoi_writer *w, const avito_client *c, char which);
 static void avitoi_authorize_write_redirect(struct avitoi_writer *w, const avito_client *c, char which);
 static int avitoi_send_upload_begin(avito_client *c);
 static void avitoi_send_upload_progress(avito_client *c);
 
 static const struct avitoi_endpoint_special avitoi_endpoint_one_special = {
-    avitoi_answer_use_arena, avitoi_answer_keep, avitoi_answer_models, NULL, NULL, NULL, NULL};
+    avitoi_answer_use_arena, avitoi_answer_keep_beginning, avitoi_answer_models, NULL, NULL, NULL, NULL};
 static const struct avitoi_endpoint_special avitoi_endpoint_list_special = {
-    avitoi_list_begin, avitoi_answer_keep, avitoi_answer_models, avitoi_list_element, avitoi_list_on_drain,
-    NULL, NULL};
+    avitoi_list_begin, avitoi_answer_keep_beginning, avitoi_answer_models, avitoi_list_element,
+    avitoi_list_on_drain, NULL, NULL};
 static const struct avitoi_endpoint_special avitoi_endpoint_upload_special = {
-    avitoi_answer_use_arena, avitoi_answer_keep, avitoi_answer_models, NULL, NULL,
+    avitoi_answer_use_arena, avitoi_answer_keep_beginning, avitoi_answer_models, NULL, NULL,
     avitoi_send_upload_begin, avitoi_send_upload_progress};
 
 /* ---- queries ---- */
@@ -5140,7 +5140,7 @@ AVITOI_ENDPOINT(exchange_code, "/token", avitoi_endpoint_type_form, avitoi_endpo
                 avitoi_authorize_write_redirect, &avitoi_schema_token.schema, NULL, NULL,
                 AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_TOKEN | AVITOI_ENDPOINT_SPENDS | AVITOI_ENDPOINT_CODE);
 AVITOI_ENDPOINT(refresh_token, "/token", avitoi_endpoint_type_form, avitoi_endpoint_body_refresh, NULL,
-                &avitoi_schema_token.schema, avitoi_token_goes_on, NULL,
+                &avitoi_schema_token.schema, avitoi_token_reuse_refresh, NULL,
                 AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_TOKEN | AVITOI_ENDPOINT_SPENDS |
                     AVITOI_ENDPOINT_REFRESH);
 AVITOI_ENDPOINT(get_self, "/core/v1/accounts/self", NULL, NULL, NULL, &avitoi_schema_self.schema,
@@ -5750,7 +5750,7 @@ static bool avitoi_account_is_host(const char *host)
 }
 
 /* Names an option whose part is not linked. Without AVITO_TINY every part is. */
-static int avitoi_account_parts(const avito_account_options *o)
+static int avitoi_account_check_parts(const avito_account_options *o)
 {
     if (!AVITO_TINY) {
         return AVITO_OK;
@@ -5787,7 +5787,7 @@ static int avitoi_account_check(const avito_account_options *o)
     if ((o->lock == NULL) != (o->unlock == NULL)) {
         return AVITO_ERR_ARGUMENT;
     }
-    return (o->clock_ms == NULL) ? AVITO_ERR_OPTION_CLOCK : avitoi_account_parts(o);
+    return (o->clock_ms == NULL) ? AVITO_ERR_OPTION_CLOCK : avitoi_account_check_parts(o);
 }
 
 AVITO_API int avito_account_init(avito_account *account, const avito_account_options *options)
@@ -5911,7 +5911,7 @@ static avitoi_call_result avitoi_call_move(avito_client *c, unsigned event)
 struct avitoi_call_diagnostics {
     void (*trace)(const avito_client *c, unsigned what);
     void (*mask)(avito_client *c);
-    void (*keep)(avito_client *c, const char *data, size_t len);
+    void (*keep_body)(avito_client *c, const char *data, size_t len);
 };
 
 struct avitoi_call_lanes {
@@ -5927,7 +5927,7 @@ struct avitoi_call_retries {
     void (*heed)(avito_client *c);            /* does what an answer says of the rate */
     int (*gate)(avito_client *c);             /* is the account's gate open? */
     void (*pass)(avito_account *a);           /* a request goes through it */
-    uint32_t (*look)(const avito_account *a); /* milliseconds until it opens */
+    uint32_t (*gate_wait)(const avito_account *a); /* milliseconds until it opens */
     const struct avitoi_call_retries *dated; /* the same for the inbox, which needs the date of each answer */
 };
 
@@ -6130,7 +6130,7 @@ static void avitoi_error_keep_body(avito_client *c, const char *data, size_t len
     avitoi_error_add(c, data, len);
     c->priv.quoted = true;
     if (c->o.error_body_cap > 0) { /* then the part is linked: init checks it */
-        c->account->o.priv.diagnostics->keep(c, data, len);
+        c->account->o.priv.diagnostics->keep_body(c, data, len);
     }
 }
 
@@ -6370,7 +6370,7 @@ static bool avitoi_token_suffices(const avito_client *c, bool busy)
 
 /* Asks the application for its token: for the first one, and for a newer one before ours is renewed, since
  * another program may have done that. */
-static int avitoi_token_look(avito_client *c, bool asks_token)
+static int avitoi_token_ask_store(avito_client *c, bool asks_token)
 {
     avito_account *a = c->account;
     const uint32_t margin = avitoi_token_margin(a);
@@ -6395,7 +6395,7 @@ AVITOI_APART static avitoi_token_choice avitoi_token_choose_request(avito_client
     avito_account *a = c->account;
     const bool asks_token = (c->priv.call->flags & AVITOI_ENDPOINT_TOKEN) != 0;
     const bool busy = a->priv.renewer != NULL && a->priv.renewer != c;
-    int rc = !busy && a->o.priv.store != NULL ? avitoi_token_look(c, asks_token) : AVITO_OK;
+    int rc = !busy && a->o.priv.store != NULL ? avitoi_token_ask_store(c, asks_token) : AVITO_OK;
     if (rc < 0) {
         return rc;
     }
@@ -6473,7 +6473,7 @@ static int avitoi_token_no_room(avito_client *c, size_t access, size_t refresh)
 }
 
 /* The answer to a refresh brought no refresh token: the old one stays in use. */
-static avitoi_call_result avitoi_token_goes_on(avito_client *c)
+static avitoi_call_result avitoi_token_reuse_refresh(avito_client *c)
 {
     struct avitoi_schema_token_answer *answer = (struct avitoi_schema_token_answer *)c->priv.json.out;
     const struct avitoi_arena_ends *mem = &c->priv.json.mem;
@@ -6525,7 +6525,7 @@ AVITOI_APART static avitoi_call_result avitoi_token_received(avito_client *c)
         return rc;
     }
     avitoi_call_trace(c, AVITOI_CALL_TRACE_TOKEN);
-    if ((c->priv.call->flags & AVITOI_ENDPOINT_TOKEN) == 0 && !c->priv.left) {
+    if ((c->priv.call->flags & AVITOI_ENDPOINT_TOKEN) == 0 && !c->priv.abandoned) {
         c->priv.fetched = true; /* to be used once, however short its life is */
         return avitoi_call_repeat(c, 0);
     }
@@ -6624,7 +6624,7 @@ static avitoi_call_result avitoi_answer_begin(avito_client *c)
     }
     c->priv.status = h->status;
     c->priv.date = h->date;
-    c->priv.keep = h->persistent && !h->close && !(h->http10 && h->chunked); /* RFC 9112, 6.1 */
+    c->priv.keep_alive = h->persistent && !h->close && !(h->http10 && h->chunked); /* RFC 9112, 6.1 */
     avitoi_call_trace(c, AVITOI_CALL_TRACE_ANSWER);
     c->priv.span = 0;
     avitoi_call_forget_error(c);
@@ -6678,7 +6678,7 @@ static void avitoi_answer_accepted(avito_client *c)
 
 /* Until a model has what it must have, it may be a refusal: the body so far stays at the window's
  * beginning, as long as there is room to receive more. */
-static void avitoi_answer_keep(avito_client *c, const char *data, size_t len)
+static void avitoi_answer_keep_beginning(avito_client *c, const char *data, size_t len)
 {
     const size_t room = c->o.window_cap - AVITOI_ANSWER_EARLY;
     bool came;
@@ -6718,7 +6718,7 @@ AVITOI_APART_IF_SMALL static avitoi_call_result avitoi_answer_feed(avito_client 
     }
     if (c->priv.model) {
         used = (j->state == AVITOI_JSON_AT_BROKEN) ? c->priv.span : used;
-        c->priv.call->special->keep(c, data, used);
+        c->priv.call->special->received(c, data, used);
     }
     c->priv.pos += used;
     c->priv.span -= used;
@@ -6744,7 +6744,7 @@ AVITOI_APART_IF_SMALL static avitoi_call_result avitoi_answer_feed(avito_client 
  * request had left whole, or ended with the connection. */
 static bool avitoi_answer_keeps_connection(const avito_client *c)
 {
-    return c->priv.keep && c->priv.written && c->priv.pos == c->priv.len;
+    return c->priv.keep_alive && c->priv.written && c->priv.pos == c->priv.len;
 }
 
 /* ---- the answer as a whole ---- */
@@ -7315,7 +7315,7 @@ static avitoi_call_result avitoi_exchange_next_span(avito_client *c)
         rc = avitoi_exchange_receive(
             c, reserved, c->o.window_cap - (c->priv.model ? reserved : AVITOI_ANSWER_SCRATCH));
         if (rc == AVITOI_EXCHANGE_ENDED) { /* this also ends a body without a length */
-            c->priv.keep = false;
+            c->priv.keep_alive = false;
             return avitoi_body_at_close(&c->priv.body);
         }
         if (rc != AVITO_OK) {
@@ -7455,10 +7455,10 @@ static int avitoi_machine_finish(avito_client *c, int code)
 }
 
 /* A handler or a wait returned `rc`: is it the result, or may the call go on in another way? */
-AVITOI_APART static avitoi_call_result avitoi_machine_weigh(avito_client *c, int rc)
+AVITOI_APART static avitoi_call_result avitoi_machine_decide(avito_client *c, int rc)
 {
     const struct avitoi_call_retries *retries = c->o.priv.retries;
-    if (rc < 0 && c->priv.left) { /* the rest was not wanted */
+    if (rc < 0 && c->priv.abandoned) { /* the rest was not wanted */
         avitoi_call_disconnect(c);
         rc = AVITO_OK;
     }
@@ -7546,11 +7546,11 @@ static int avitoi_machine_advance(avito_client *c, int rc)
             rc = avitoi_machine_patience(c);
         }
         if (rc != AVITOI_CALL_MOVED && rc != AVITO_AGAIN) {
-            rc = avitoi_machine_weigh(c, rc);
+            rc = avitoi_machine_decide(c, rc);
         }
         if (rc == AVITOI_CALL_MOVED && ++rounds == AVITOI_MACHINE_ROUNDS) { /* it sends faster than we read */
             c->priv.eager = true;
-            rc = (c->priv.total_left_ms == 0) ? avitoi_machine_weigh(c, AVITO_ERR_TIMEOUT_TOTAL)
+            rc = (c->priv.total_left_ms == 0) ? avitoi_machine_decide(c, AVITO_ERR_TIMEOUT_TOTAL)
                                               : AVITO_AGAIN;
         }
     } while (rc == AVITOI_CALL_MOVED);
@@ -7618,13 +7618,13 @@ AVITO_API int avito_wants(const avito_client *client)
     return (t->functions->wants)(t->ctx);
 }
 
-#define AVITOI_MACHINE_LOOK_MS 100u /* after it, a connect that waits for no bytes is asked again */
+#define AVITOI_MACHINE_CONNECT_MS 100u /* after it, a connect that waits for no bytes is asked again */
 
 /* In ACCOUNT, for a lane that waits for no other one: the pause or the gate, whichever is over last. */
 static uint32_t avitoi_machine_pause_left(const avito_client *c, uint32_t passed)
 {
     const uint32_t left = avitoi_number_minus(c->priv.total_left_ms, passed);
-    const uint32_t gate = c->o.priv.retries != NULL ? c->o.priv.retries->look(c->account) : 0u;
+    const uint32_t gate = c->o.priv.retries != NULL ? c->o.priv.retries->gate_wait(c->account) : 0u;
     const uint32_t pause = avitoi_number_minus(c->priv.idle_left_ms, passed);
     const uint32_t wait = pause > gate ? pause : gate; /* 0: both are over, step now */
     return wait < left ? wait : left;
@@ -7653,8 +7653,8 @@ AVITO_API uint32_t avito_deadline_ms(const avito_client *client)
         left = avitoi_number_minus(c->priv.idle_left_ms, c->priv.look_ms);
     }
     if (c->priv.connecting && (avito_wants(c) & AVITO_WANT_TIMER) != 0 &&
-        left > AVITOI_MACHINE_LOOK_MS) {
-        left = AVITOI_MACHINE_LOOK_MS;
+        left > AVITOI_MACHINE_CONNECT_MS) {
+        left = AVITOI_MACHINE_CONNECT_MS;
     }
     return avitoi_number_minus(left, passed);
 }
@@ -7705,7 +7705,7 @@ AVITO_API avito_client_options avito_client_options_default(void)
 }
 
 /* Names an option whose part is not linked. Without AVITO_TINY every part is. */
-static int avitoi_client_parts(const avito_account *a, const avito_client_options *o)
+static int avitoi_client_check_parts(const avito_account *a, const avito_client_options *o)
 {
     const struct avitoi_call_retries *part = o->priv.retries;
     if (!AVITO_TINY) {
@@ -7733,7 +7733,7 @@ static int avitoi_client_check(const avito_account *a, const avito_client_option
         return AVITO_ERR_OPTION_WINDOW;
     }
     return (o->error_body_cap > 0 && o->error_body == NULL) ? AVITO_ERR_ARGUMENT
-                                                            : avitoi_client_parts(a, o);
+                                                            : avitoi_client_check_parts(a, o);
 }
 
 AVITO_API int avito_client_init(avito_client *client, avito_account *account,
@@ -8385,7 +8385,7 @@ static AVITOI_INLINE bool avitoi_fast_text_escape_pair(uint32_t digits, uint32_t
  * \u07, so that each becomes two bytes, as in most alphabets except the Latin. Up to `last` four bytes
  * have room; no more bytes come out than go in, so one border serves for both. */
 static const char *avitoi_fast_text_escape_run(const char *p, const char *end, char **out,
-                                         const char *last)
+                                               const char *last)
 {
     const uint32_t prefix = avitoi_fast_text_four(p);
     const uint32_t lead = 0xc0u | (uint32_t)(p[3] - '0') << 2;
@@ -8593,8 +8593,8 @@ static AVITOI_INLINE void avitoi_fast_text_read(struct avitoi_fast_text_run *r)
 
 /* Text inside a string is decoded to `out`, which has `room` bytes; *len: how many were used. Returns
  * where it ends: before the quote, before what is wrong, cut or has no room, or at `end`. */
-static const char *avitoi_fast_text_keep(const char *p, const char *end, char *out, size_t room,
-                                         size_t *len)
+static const char *avitoi_fast_text_decode(const char *p, const char *end, char *out, size_t room,
+                                           size_t *len)
 {
     struct avitoi_fast_text_run r;
     r.p = p;
@@ -9112,12 +9112,12 @@ static AVITOI_INLINE unsigned avitoi_fast_null(struct avitoi_fast *r)
 }
 
 /* The rest of a string, from `p`; what came before goes from `low` to `out`. */
-AVITOI_APART static const char *avitoi_fast_keep_on(const char *p, const char *end, const char *low,
-                                                    char *out, char *top, size_t *len,
-                                                    const char **stop)
+AVITOI_APART static const char *avitoi_fast_decode_rest(const char *p, const char *end, const char *low,
+                                                        char *out, char *top, size_t *len,
+                                                        const char **stop)
 {
     size_t more;
-    p = avitoi_fast_text_keep(p, end, out, (size_t)(top - out), &more);
+    p = avitoi_fast_text_decode(p, end, out, (size_t)(top - out), &more);
     out += more;
     *len = (size_t)(out - low);
     *stop = p;
@@ -9131,8 +9131,8 @@ AVITOI_APART static const char *avitoi_fast_keep_on(const char *p, const char *e
 /* The string after an opening quote, and a NUL, go to `low`; *len tells how many bytes it has. Returns
  * what is after the closing quote. NULL: it is cut, wrong, or has no room; then *stop tells how far it
  * was read. */
-static AVITOI_INLINE const char *avitoi_fast_keep(const struct avitoi_fast *r, const char *p,
-                                                  char *low, size_t *len, const char **stop)
+static AVITOI_INLINE const char *avitoi_fast_decode(const struct avitoi_fast *r, const char *p,
+                                                    char *low, size_t *len, const char **stop)
 {
     char *out = low;
     while (p <= r->near && out <= r->lim) {
@@ -9153,7 +9153,7 @@ static AVITOI_INLINE const char *avitoi_fast_keep(const struct avitoi_fast *r, c
             break;
         }
     }
-    return avitoi_fast_keep_on(p, avitoi_fast_end(r), low, out, avitoi_fast_top(r), len, stop);
+    return avitoi_fast_decode_rest(p, avitoi_fast_end(r), low, out, avitoi_fast_top(r), len, stop);
 }
 
 /* A string that goes on in the next window: the machine reads on where it ends here, or from the
@@ -9198,9 +9198,9 @@ static AVITOI_INLINE unsigned avitoi_fast_string(struct avitoi_fast *r)
     }
     s.ptr = r->low;
     p = (p > r->near || avitoi_text_byte(*p) >= 0x80)
-            ? avitoi_fast_keep_on(p, avitoi_fast_end(r), r->low, r->low, avitoi_fast_top(r), &s.len,
-                                  &stop)
-            : avitoi_fast_keep(r, p, r->low, &s.len, &stop);
+            ? avitoi_fast_decode_rest(p, avitoi_fast_end(r), r->low, r->low, avitoi_fast_top(r), &s.len,
+                                      &stop)
+            : avitoi_fast_decode(r, p, r->low, &s.len, &stop);
     if (p == NULL) {
         return avitoi_fast_cut(r, s.len, stop);
     }
@@ -9499,13 +9499,13 @@ static AVITOI_INLINE unsigned avitoi_fast_pair(struct avitoi_fast *r)
     size_t used;
     r->start = r->p;
     pair.size.ptr = low;
-    p = avitoi_fast_colon(r, avitoi_fast_keep(r, r->p + 1, low, &pair.size.len, &stop));
+    p = avitoi_fast_colon(r, avitoi_fast_decode(r, r->p + 1, low, &pair.size.len, &stop));
     if (p == NULL) {
         return avitoi_fast_undo(r);
     }
     used = pair.size.len + 1u;
     pair.url.ptr = low + used;
-    p = avitoi_fast_keep(r, p, low + used, &pair.url.len, &stop);
+    p = avitoi_fast_decode(r, p, low + used, &pair.url.len, &stop);
     used += pair.url.len + 1u;
     if (p == NULL || low + used > slot) {
         return avitoi_fast_undo(r);
@@ -11510,7 +11510,7 @@ static int avitoi_list_next(avito_client *c, const struct avitoi_endpoint *call,
         return rc;
     }
     rc = AVITO_ERR_IDLE;
-    if (c->priv.call == call && !c->priv.left) {
+    if (c->priv.call == call && !c->priv.abandoned) {
         c->priv.out = out;
         if (c->priv.state >= AVITOI_CALL_BODY &&
             c->priv.model) { /* not while a refusal or a token is read */
@@ -11554,7 +11554,7 @@ AVITO_API int avito_list_end(avito_client *client, size_t drain_max)
     }
     refreshes = (c->priv.request->flags & AVITOI_ENDPOINT_SPENDS) != 0; /* what that brings is taken */
     c->priv.out = NULL;
-    c->priv.left = true;
+    c->priv.abandoned = true;
     if (c->priv.state < AVITOI_CALL_SEND || (c->priv.state < AVITOI_CALL_BODY && !refreshes)) {
         (void)avitoi_machine_cancel_lane(c); /* its answer has not begun */
         c->error.code = AVITO_OK;
@@ -12272,7 +12272,7 @@ static int avitoi_rate_gate_left(const avito_account *a)
 }
 
 /* The same, for a caller that does not hold the lock. */
-static uint32_t avitoi_rate_gate_look(const avito_account *a)
+static uint32_t avitoi_rate_gate_wait(const avito_account *a)
 {
     int left;
     avitoi_account_lock(a);
@@ -12489,12 +12489,12 @@ static void avitoi_retries_read_refusal(struct avitoi_head *h, avito_str value)
 
 static const struct avitoi_call_retries avitoi_retries_parts[] = {
     {avitoi_retries_again, avitoi_retries_read_refusal, avitoi_rate_heed, avitoi_rate_gate,
-     avitoi_rate_gate_pass, avitoi_rate_gate_look, &avitoi_retries_parts[1]},
+     avitoi_rate_gate_pass, avitoi_rate_gate_wait, &avitoi_retries_parts[1]},
     {avitoi_retries_again, avitoi_retries_read_head, avitoi_rate_heed, avitoi_rate_gate,
-     avitoi_rate_gate_pass, avitoi_rate_gate_look, &avitoi_retries_parts[1]}};
+     avitoi_rate_gate_pass, avitoi_rate_gate_wait, &avitoi_retries_parts[1]}};
 static const struct avitoi_call_retries avitoi_retries_rate_part = {
     NULL, avitoi_retries_read_head, avitoi_rate_heed, avitoi_rate_gate,
-    avitoi_rate_gate_pass, avitoi_rate_gate_look, &avitoi_retries_rate_part};
+    avitoi_rate_gate_pass, avitoi_rate_gate_wait, &avitoi_retries_rate_part};
 
 AVITO_API void avito_enable_retries(avito_client_options *options)
 {
@@ -12654,7 +12654,7 @@ static void avitoi_diagnostics_mask_secrets(avito_client *c)
 }
 
 /* Bytes of a refusal's body, as it is: for the caller who asked for it. */
-static void avitoi_diagnostics_keep(avito_client *c, const char *data, size_t len)
+static void avitoi_diagnostics_keep_body(avito_client *c, const char *data, size_t len)
 {
     const size_t room = c->o.error_body_cap - 1u - c->priv.raw_len;
     const size_t n = len < room ? len : room;
@@ -12664,7 +12664,7 @@ static void avitoi_diagnostics_keep(avito_client *c, const char *data, size_t le
 }
 
 static const struct avitoi_call_diagnostics avitoi_diagnostics_part = {
-    avitoi_diagnostics_trace, avitoi_diagnostics_mask_secrets, avitoi_diagnostics_keep};
+    avitoi_diagnostics_trace, avitoi_diagnostics_mask_secrets, avitoi_diagnostics_keep_body};
 
 AVITO_API void avito_enable_diagnostics(avito_account_options *options)
 {
@@ -14136,7 +14136,7 @@ struct avitoi_inbox_records {
     void (*doubt)(const avito_inbox *in);
     unsigned (*count)(const avito_inbox *in); /* those that are needed */
     unsigned (*compare)(avito_inbox *in, uint32_t chat, uint32_t hash, uint32_t time);
-    void (*look)(avito_inbox *in, bool refused); /* a look at the chat in work is over */
+    void (*looked)(avito_inbox *in, bool refused); /* a look at the chat in work is over */
 };
 
 #define AVITOI_INBOX_RECORDS(in) ((struct avitoi_inbox_record *)(in)->o.chats)
@@ -14246,7 +14246,7 @@ static void avitoi_inbox_record_refused(avito_inbox *in)
     }
 }
 
-static void avitoi_inbox_record_look(avito_inbox *in, bool refused)
+static void avitoi_inbox_record_looked(avito_inbox *in, bool refused)
 {
     if (refused) {
         avitoi_inbox_record_refused(in);
@@ -14301,7 +14301,7 @@ static void avitoi_inbox_records_begin(avito_inbox *in)
 
 static const struct avitoi_inbox_records avitoi_inbox_records_part = {
     avitoi_inbox_records_begin, avitoi_inbox_records_doubt, avitoi_inbox_records_count,
-    avitoi_inbox_record_compare, avitoi_inbox_record_look};
+    avitoi_inbox_record_compare, avitoi_inbox_record_looked};
 
 AVITO_API void avito_enable_inbox_records(avito_inbox_options *options)
 {
@@ -14506,7 +14506,7 @@ static bool avitoi_inbox_chat_refused(int rc)
 static void avitoi_inbox_leave_out(avito_inbox *in, int rc)
 {
     if (avitoi_inbox_chat_refused(rc) && in->priv.stage == AVITOI_INBOX_RUNS && in->o.records != NULL) {
-        in->o.records->look(in, true);
+        in->o.records->looked(in, true);
     }
     avitoi_inbox_round_lacks(in, rc);
 }
@@ -14932,7 +14932,7 @@ static bool avitoi_inbox_skips(avito_inbox *in, uint32_t created, const avito_me
 }
 
 /* The newest of what is kept is where the next window ends, unless all above it is kept too. */
-static void avitoi_inbox_keeps_first(avito_inbox *in, uint64_t key)
+static void avitoi_inbox_first_kept(avito_inbox *in, uint64_t key)
 {
     in->priv.kept_count = 0;
     if (in->priv.dropped) {
@@ -14942,7 +14942,7 @@ static void avitoi_inbox_keeps_first(avito_inbox *in, uint64_t key)
 }
 
 /* Keeps the message in the arena; the next row is decoded after it. False: there is no room. */
-static bool avitoi_inbox_keep(avito_inbox *in, const struct avitoi_inbox_row *row)
+static bool avitoi_inbox_keep_message(avito_inbox *in, const struct avitoi_inbox_row *row)
 {
     struct avitoi_json *j = &in->client->priv.json;
     const size_t at = avitoi_arena_align(j->mem.low), end = at + sizeof(struct avitoi_inbox_kept);
@@ -14952,7 +14952,7 @@ static bool avitoi_inbox_keep(avito_inbox *in, const struct avitoi_inbox_row *ro
         return false;
     }
     if (in->priv.kept == 0) {
-        avitoi_inbox_keeps_first(in, row->key);
+        avitoi_inbox_first_kept(in, row->key);
     }
     k = (struct avitoi_inbox_kept *)(void *)(j->mem.low_base + at);
     k->message = *row->message;
@@ -14988,7 +14988,7 @@ static void avitoi_inbox_read_new(avito_inbox *in, const struct avitoi_inbox_row
     in->priv.flaws |= AVITOI_INBOX_FRESH;
     avitoi_inbox_key_put(in, row->key);
     in->priv.key_row = (uint16_t)(in->priv.offset + in->priv.rows - 1u);
-    if (rc == AVITO_OK && ((odd && in->priv.limit != 1u) || !avitoi_inbox_keep(in, row))) {
+    if (rc == AVITO_OK && ((odd && in->priv.limit != 1u) || !avitoi_inbox_keep_message(in, row))) {
         rc = AVITO_ERR_ARENA;
     }
     in->priv.row_error = (int16_t)rc;
@@ -15203,7 +15203,7 @@ static avitoi_call_result avitoi_inbox_chat_over(avito_inbox *in)
                    : avitoi_inbox_move(in, AVITOI_INBOX_EV_MARK);
     }
     if (in->o.records != NULL) {
-        in->o.records->look(in, false);
+        in->o.records->looked(in, false);
     }
     return avitoi_inbox_move(in, AVITOI_INBOX_EV_OVER);
 }
@@ -15433,7 +15433,7 @@ static void avitoi_inbox_slow_down(avito_inbox *in)
 
 /* Does an error of this round keep the horizon where it is? As long as the ring knows what was given, it may
  * stay for ever. Otherwise messages come again, though not at every poll, and in the end it moves on. */
-static bool avitoi_inbox_keeps_horizon(avito_inbox *in, int error)
+static bool avitoi_inbox_holds_horizon(avito_inbox *in, int error)
 {
     const uint32_t now = avitoi_inbox_clock(in);
     if (error >= 0) {
@@ -15606,7 +15606,7 @@ static avitoi_call_result avitoi_inbox_round_over(avito_inbox *in)
     if (in->priv.stage == AVITOI_INBOX_LEARNS) {
         return avitoi_inbox_round_learnt(in);
     }
-    if (avitoi_inbox_keeps_horizon(in, error)) {
+    if (avitoi_inbox_holds_horizon(in, error)) {
         in->priv.former = 0;
         return avitoi_inbox_tells(in, error, 0); /* the calls since then were good */
     }
@@ -15776,7 +15776,7 @@ AVITO_API int avito_inbox_next(avito_inbox *inbox, avito_message *out)
 }
 
 /* Takes the message in the caller's hands into the ring and saves; if that fails, all is as before. */
-static int avitoi_inbox_ring_keep(avito_inbox *in)
+static int avitoi_inbox_ring_accept(avito_inbox *in)
 {
     struct avitoi_inbox_entry *place = avitoi_inbox_ring_find(in, avitoi_inbox_key(in));
     const struct avitoi_inbox_entry former = *place;
@@ -15818,7 +15818,7 @@ AVITO_API int avito_inbox_accept(avito_inbox *inbox)
     if (inbox->priv.phase != AVITOI_INBOX_HANDED && inbox->priv.phase != AVITOI_INBOX_OFFERED) {
         return AVITO_ERR_IDLE;
     }
-    rc = avitoi_inbox_ring_keep(inbox);
+    rc = avitoi_inbox_ring_accept(inbox);
     if (rc != AVITO_OK) {
         return rc;
     }
@@ -16587,12 +16587,12 @@ static avito_outcome avitoi_confirm_is_ours(const avito_sent_query *q, const avi
 /* ---- the chat is read back ---- */
 
 /* The chat will be read from its newest message on: nothing was seen yet. */
-static void avitoi_confirm_look(avito_client *c)
+static void avitoi_confirm_restart(avito_client *c)
 {
     c->priv.same_second = false;
     c->priv.covered = true;
     c->priv.reached = false;
-    c->priv.left = false;
+    c->priv.abandoned = false;
     c->priv.rows_before = 0;
     c->priv.json.rows = 0; /* of the look before: this one may be retried */
 }
@@ -16601,7 +16601,7 @@ static void avitoi_confirm_look(avito_client *c)
  * is read once more, with a baseline of one second less. */
 static avitoi_call_result avitoi_confirm_again(avito_client *c)
 {
-    avitoi_confirm_look(c);
+    avitoi_confirm_restart(c);
     c->priv.args.as.confirm.query.baseline_created--;
     return avitoi_call_repeat(c, 0);
 }
@@ -16706,7 +16706,7 @@ static avitoi_call_result avitoi_confirm_row(avito_client *c, int rc)
         return AVITO_OK;
     }
     c->priv.cut_at = 0;
-    c->priv.left = over;
+    c->priv.abandoned = over;
     return over ? avitoi_call_move(c, AVITOI_CALL_EV_DRAIN) : avitoi_list_go_on(c);
 }
 
@@ -16715,7 +16715,7 @@ AVITOI_APART static void avitoi_confirm_read_back(avito_client *c, avito_outcome
 {
     c->priv.args.as.confirm.outcome = outcome;
     c->priv.judge = avitoi_confirm_row;
-    avitoi_confirm_look(c);
+    avitoi_confirm_restart(c);
     avito_enable_pages(&c->o); /* what was sent may be on a later page */
     (void)avitoi_list_page(c, 100, 0, true, AVITO_MESSAGE_CONTENTS, 0);
 }
@@ -21816,8 +21816,8 @@ static int avitoi_store_ended(avito_store *s, avito_outcome outcome, const char 
 }
 
 /* Reads the chat back, once. */
-static int avitoi_store_look(avito_client *client, avito_store *s, int64_t user_id,
-                             avito_arena *arena, avito_outcome *outcome)
+static int avitoi_store_read_back(avito_client *client, avito_store *s, int64_t user_id,
+                                  avito_arena *arena, avito_outcome *outcome)
 {
     const avito_store_send *send = &s->priv.once;
     const int64_t age = avito_posix_unix_time(NULL) - send->begun;
@@ -21857,11 +21857,11 @@ static int avitoi_store_settle(avito_client *client, avito_store *s, int64_t use
 {
     const int64_t over = s->priv.once.begun + (int64_t)s->o.grace_s;
     const uint32_t began = avito_posix_clock_ms(NULL);
-    int rc = avitoi_store_look(client, s, user_id, arena, outcome);
+    int rc = avitoi_store_read_back(client, s, user_id, arena, outcome);
     while (rc == AVITO_OK && *outcome != AVITO_SENT && avito_posix_unix_time(NULL) <= over &&
            (avito_posix_clock_ms(NULL) - began) / 1000u <= s->o.grace_s) {
         (void)poll(NULL, 0, AVITOI_STORE_LOOK_MS);
-        rc = avitoi_store_look(client, s, user_id, arena, outcome);
+        rc = avitoi_store_read_back(client, s, user_id, arena, outcome);
     }
     if (rc != AVITO_OK || *outcome == AVITO_SENT) {
         return rc;

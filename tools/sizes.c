@@ -249,7 +249,7 @@ static void recorded_chat(size_t measured)
     const size_t stays = arena.used;
     const size_t lists = 2u * sizeof(avito_user) + 6u * sizeof(avito_image_size);
     const size_t formula = stays + lists + sizeof(avito_chat);
-    printf("arena | what stays of it | %zu\n", stays);
+    printf("arena | of that, in use afterwards | %zu\n", stays);
     printf("arena | the same by the formula | %zu\n", formula);
     if (formula < measured) {
         fail("formula", "less than what is needed");

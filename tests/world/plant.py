@@ -30,7 +30,7 @@ BUGS = [
      "return in->priv.at_end ? avitoi_inbox_round_counts(in) : (int)AVITO_AGAIN;",
      "return avitoi_inbox_round_counts(in);"),
     ("cursor-before", "the horizon moves when a row is read, not when nothing was left",
-     "in->priv.updated = row->time; /* by then a chat may have slipped by: the next round has it */ } }",
+     "in->priv.updated = row->time; /* a chat may slip by meanwhile: the next round finds it */ } }",
      "in->priv.updated = row->time;\n"
      "            if (row->time > avitoi_inbox_horizon(in) + in->o.overlap_s &&\n"
      "                in->priv.stage == AVITOI_INBOX_RUNS) {\n"
@@ -97,7 +97,7 @@ BUGS = [
     ("ahead-renamed", "a time that is not believed is not noted where a notification had another one",
      "if ((odd || hidden) && !avitoi_inbox_is_odd(in, avitoi_inbox_get(p->created))) {", "if (false) {"),
     ("ahead-unchecked", "a message with a time that is not believed is not read twice",
-     "((odd && in->priv.limit != 1u) || !avitoi_inbox_keep(in, row))", "!avitoi_inbox_keep(in, row)"),
+     "((odd && in->priv.limit != 1u) || !avitoi_inbox_keep_message(in, row))", "!avitoi_inbox_keep_message(in, row)"),
     ("newest-above", "the newest chat as a round begins is one of the first page, whatever the order",
      "(in->priv.offset == 0 || in->priv.disorder)) {", "in->priv.offset == 0) {"),
     ("slips-ignored", "an overrun jumps past a chat that slipped by",
