@@ -21,7 +21,7 @@ RULES beside the plain mapping
   numbers      may be strings; int64; a whole number may be written as 17.0 or 1e3; anything else is MODEL
   shown        what is only shown to a person (SHOWN in the header's rows, "shown" here) counts as missing
                if it is of another type; a number becomes text where a text is only shown
-  []           counts as null where an object is due
+  []           counts as null where an object belongs
   context      its type decides what its value is; before its type came, what is no listing is left out
   event_*      a message without envelope or type is one; a byte order mark is skipped
   null         is the same as missing

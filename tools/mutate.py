@@ -51,7 +51,7 @@ LEAST = 97.0
 WORLD = "build/world.san"
 WORLD_SEEDS = "200"
 QUICK = 1.0  # seconds: shorter programs run before the longer ones of the room
-# The limit of a program's processor time: so many times what it takes without a change, plus some seconds. The
+# The limit of a program's processor time: a multiple of what it takes without a change, plus some seconds. The
 # limit by the clock is only for a program that waits for ever.
 TIMES, SECONDS, CLOCK = 3, 2, 60
 # The compiler's code is compared in each of these.

@@ -241,7 +241,7 @@ static size_t smallest(const char *name, int which)
     return n;
 }
 
-/* The manual's formula for one element: the bytes that stay of it; once more the items of the lists
+/* The manual's formula for one element: the bytes that it leaves behind; once more the items of the lists
  * that are open at the same time (here users, and one of them with all its images); and the chat's
  * own struct. */
 static void recorded_chat(size_t measured)

@@ -415,7 +415,7 @@ static int reconnect(void)
 static avito_inbox inbox;
 static unsigned char inbox_state[AVITO_INBOX_STATE_SIZE(64)];
 
-/* The inbox' memory of what was handled. A product writes it to flash or to battery-backed memory;
+/* The inbox's memory of what was handled. A product writes it to flash or to battery-backed memory;
  * here the two slots last as long as the program. */
 static struct {
     unsigned char bytes[AVITO_INBOX_STATE_SIZE(64)];

@@ -66,7 +66,7 @@ echo "Write with:    mosquitto_pub -p $port -V 5 -q 1 -t avito/shop/send/CHAT -m
 echo
 
 until_true mosquitto_pub -p "$port" -V 5 -t avito/demo -m ready
-# Each mosquitto_sub writes into a pipe with a name, since of a pipeline a shell knows the last process only.
+# Each mosquitto_sub writes into a pipe with a name, since a shell knows only the last process of a pipeline.
 mkfifo "$work/shown" "$work/messages"
 
 # Shows what passes by: the topic, and as much of the payload as fits. cut counts bytes: iconv drops half a character.

@@ -8,8 +8,8 @@
  * For boards whose system has no store of its own. You give four areas of flash, each of whole sectors
  * that are erased together, and three functions of your driver. An area holds one record: what was saved,
  * its length and a CRC. It is erased and then written, so a power cut leaves it empty, broken, or, with
- * ECC, unreadable; a broken one counts as empty. Tokens take two areas in turn, so the older pair survives a cut; the inbox' two
- * slots are two areas, and it chooses the newer whole one itself.
+ * ECC, unreadable; a broken one counts as empty. Tokens take two areas in turn, so the older pair survives
+ * a cut. The inbox's two slots are two areas, and it chooses the newer whole one itself.
  *
  * Wear: an area is erased once for each message that is accepted, in turn with the other slot. 100,000
  * erases are 200,000 messages. */

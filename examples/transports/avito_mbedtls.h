@@ -18,7 +18,7 @@
  *   - Without MBEDTLS_HAVE_TIME_DATE it takes certificates of any time. This file is not compiled then. ESP-IDF:
  *     CONFIG_MBEDTLS_HAVE_TIME_DATE, and set the clock (SNTP) before the first connection.
  *   - A record that could not leave whole is held by the library, and must be offered again as it was. Here it
- *     counts as taken, leaves before anything else, and wants() says AVITO_WANT_WRITE as long.
+ *     counts as taken, leaves before anything else, and wants() says AVITO_WANT_WRITE until it has left.
  *   - mbedtls_ssl_read() gives 0 for an end that nobody announced. That is AVITO_ERR_CLOSED; only close_notify is
  *     the end of an answer.
  *   - 3.6 offers RSA-PSS as soon as it offers TLS 1.3, and then refuses a server that takes that in TLS 1.2

@@ -1434,7 +1434,7 @@ static void test_outcome_before_the_next_try(void **state)
         l.options.total_timeout_ms = 60000;
         lane_again(&l, 512);
         lane_exchange_raw(&l, answer, strlen(answer));
-        script_connect_with(&l.script, SCRIPT_NEVER, AVITO_OK); /* if it lives for so long */
+        script_connect_with(&l.script, SCRIPT_NEVER, AVITO_OK); /* if it lives that long */
         rc = send_message(&l);
         assert_int_equal(rc, AVITO_AGAIN);
         assert_int_equal(l.script.request_count, 1);

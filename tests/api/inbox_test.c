@@ -169,7 +169,7 @@ static struct device *device_of(unsigned ring, avito_inbox_start start)
     return &d;
 }
 
-/* Its answers are dated, and its clock shows a time so long after the first message. */
+/* Its answers are dated, and its clock is `later_s` ahead of the first message. */
 static struct device *dated_device(unsigned ring, avito_inbox_start start, uint32_t later_s)
 {
     struct device *d = device_of(ring, start);
@@ -199,7 +199,7 @@ static void assert_polls(struct device *d, unsigned polls, const char *given)
     }
 }
 
-/* The given messages, by the last of so many polls; the polls before give nothing. */
+/* One of the next `polls` polls gives these messages; the polls before it give nothing. */
 static void assert_within(struct device *d, unsigned polls, const char *given)
 {
     for (; polls > 0 && strcmp(poll_of(d), given) != 0; polls--) {
@@ -830,7 +830,7 @@ static void test_failing_for_too_long(void **state)
     avito_client_close(&d->client);
 }
 
-/* The twenty minutes begin anew after a round that lacked nothing. */
+/* The twenty minutes begin again after a round that lacked nothing. */
 static void test_failing_again(void **state)
 {
     struct device *d = device_of(4, AVITO_START_SINCE);

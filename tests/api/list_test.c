@@ -256,7 +256,7 @@ static int collect_within(struct lane *l, size_t cap, bool refused, avito_chats 
     return lane_run(l, avito_get_chats(&l->client, 1, &q, &l->arena, chats));
 }
 
-/* Memory for the list, and not for it twice. */
+/* A list that is read again takes the memory of one list, not of two. */
 static void test_collected_again_in_little_memory(void **state)
 {
     avito_chats chats;

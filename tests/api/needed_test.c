@@ -177,7 +177,7 @@ static void test_needed_is_told_once(void **state)
     }
 }
 
-/* Of tokens. */
+/* The same for the tokens of raw JSON. */
 static void test_json_tokens(void **state)
 {
     static const char text[] = "{\"a\":[1,2,3,4,5,6,7,8,9,10],\"b\":{\"c\":{\"d\":[true,null]}}}";

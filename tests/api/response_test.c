@@ -22,7 +22,7 @@ struct row {
     const char *answer;
     int result;
     int connection;
-    bool end; /* the server closes after it, in order */
+    bool end; /* the server closes after it, in an orderly way */
 };
 
 #define BODY "{\"id\":7}"

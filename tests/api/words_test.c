@@ -471,7 +471,7 @@ static void test_parts_that_touch(void **state)
     assert_int_equal(avito_split_text(blanks), AVITO_TEXT_MAX);
     assert_int_equal(avito_split_text(blanks + 2000), 501);
     free(blanks);
-    blanks = many("\xcc\x81", 1500, ""); /* behind a blank: one character that is too long */
+    blanks = many("\xcc\x81", 1500, ""); /* after a blank: one character that is too long */
     text = many("\n", 1, blanks);
     assert_int_equal(avito_split_text(text), 1);
     assert_int_equal(avito_split_text(text + 1), 2000);

@@ -1,6 +1,5 @@
-"""Tells afterwards what became of one command in the torment of a fleet: each packet of its account that
-the broker got
-or gave, what the tormentor did, and what the gateways and their ledgers say. For fleet_torment.py."""
+"""Tells afterwards what became of one command in the torment of a fleet: each packet of its account that the
+broker got or gave, what the tormentor did, and what the gateways and their ledgers say. For fleet_torment.py."""
 import base64
 import hmac
 import os
@@ -18,9 +17,8 @@ def client_id(secret, account):
 
 
 def is_forgotten(path, account, packet, since):
-    """Was the broker killed before it had saved what it took from the commander? A save has ended once
-    another line
-    follows its own."""
+    """Was the broker killed before it had saved what it took from the commander? A save has ended once another
+    line follows its own."""
     taken, saving = f"Received PUBLISH from commander (d0, q1, r0, m{packet}, 'avito/{account}/", None
     with open(path, encoding="utf-8", errors="replace") as file:
         for line in file:

@@ -384,7 +384,7 @@ def run(seconds, seed, stack):
     threading.Thread(target=loop.run_forever, daemon=True).start()
     services = {f"shop{i}": stack.enter_context(Simulator("--chats", "1")) for i in range(ACCOUNTS)}
     rng = random.Random(seed)
-    for service in services.values():  # late: what is sent shows up so many seconds later
+    for service in services.values():  # late: what is sent shows up this many seconds later
         service.door("option", {"visible_after_ms": rng.choice([0, 0, 500, 3000, 8000])})
     more = ("autosave_interval 1",) if SAVES == "second" else ()
     broker = stack.enter_context(Broker(*scenes.SETTINGS, "log_type all", *more, saves=SAVES == "changes"))

@@ -49,7 +49,7 @@ struct world_account {
     unsigned learnt, stored;
     uint32_t kept_epoch;
     char *file;        /* the ledger's */
-    char slots[2][64]; /* the inbox' */
+    char slots[2][64]; /* the inbox's */
     size_t slot_len[2];
     unsigned kept; /* commands that came before it was ours */
 };
@@ -68,7 +68,7 @@ static struct {
     bool up, swallow_marks, swallow_acks, no_probe, no_retain, forgets_sessions, saves_nothing,
         swallow_status, no_node_lines, denies_ledger, slow_files, full_files, busy,
         no_room_for_hints, no_qos1, cannot_serve;
-    uint32_t expiry_s, crowded; /* of 100 publications so many find no room at first */
+    uint32_t expiry_s, crowded; /* how many of 100 publications find no room at first */
     struct world_node nodes[WORLD_NODES];
     size_t count, accounts;
     struct world_event stored[WORLD_STORED];

@@ -135,8 +135,8 @@ class Rig(contextlib.ExitStack):
 # ---- what stands between, and time ----
 
 class Proxy:
-    """Before a broker, or the service with mqtt=False. Lets all pass but, if .swallows, the broker's PUBACKs; what comes over a
-    new connection only after .stalls seconds; nothing after cut()."""
+    """Stands before a broker, or the service with mqtt=False. Lets everything pass, except the broker's PUBACKs if
+    .swallows is set. What comes over a new connection passes only after .stalls seconds, and nothing after cut()."""
 
     def __init__(self, port, mqtt=True):
         self.target = int(port)

@@ -1,6 +1,5 @@
-"""What many would write first: Avito to MQTT in Python (Debian's requests and paho). `make gateway-bench`
-compares the
-gateway with it. It promises nothing: a crash loses or repeats messages, a send without an answer is forgotten.
+"""What many would write first: Avito to MQTT in Python (Debian's requests and paho). `make gateway-bench` compares
+the gateway with it. It promises nothing: a crash loses or repeats messages, a send without an answer is forgotten.
 
 gateway_bridge.py BROKER_PORT API_PORT CA ACCOUNTS POLL_SECONDS"""
 import json

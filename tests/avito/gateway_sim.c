@@ -38,11 +38,11 @@ static uint32_t boot_ms(void *ctx)
 
 static sim *service;
 static bool down;             /* it fails */
-static uint32_t slow_ms;      /* it takes so long */
-static uint32_t slow_send_ms; /* and so long for a send, if that is more */
+static uint32_t slow_ms;      /* how long it takes */
+static uint32_t slow_send_ms; /* and how long for a send, if that is more */
 static bool flaps;            /* it fails every other ten seconds */
 static uint32_t begun_ms;     /* the last "begun" note began then, on the clock that counts sleep */
-static uint32_t turn_ms;      /* a request waits so long, for few are allowed */
+static uint32_t turn_ms;      /* how long a request waits, for few are allowed */
 static bool note_is_old;      /* the last "begun" note took over 5 s */
 
 static sim_fault service_fault(void *ctx, const sim_request_info *request)
@@ -1284,7 +1284,7 @@ static void hints_in_the_middle(void)
     }
 }
 
-/* So many requests a minute. */
+/* Allows this many requests a minute. */
 static void allow(uint32_t rate)
 {
     account.o.requests_per_minute = rate;
@@ -1496,7 +1496,7 @@ static void full_ledger_of_a_broker_that_forgot(bool unseen)
     session.there = unseen;
     run_for(60);
     expect(times_stored("command 2.") == !unseen, "a session that is new brings none of them");
-    run_for(7300); /* it is looked hourly whether an hour is over */
+    run_for(7300); /* once an hour the gateway looks whether an hour is over */
     expect(times_stored("command 2.") == 1 && strcmp(result_of[2], "sent") == 0,
            "what has not come for an hour does not come");
 }

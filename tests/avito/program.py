@@ -745,7 +745,7 @@ def paths_of_urls(folder):
 
 
 def received(peer, count):
-    """What comes from a peer, up to so many answers."""
+    """What comes from a peer, up to a number of answers."""
     peer.settimeout(3)
     data = b""
     try:

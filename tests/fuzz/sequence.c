@@ -978,7 +978,7 @@ static void act(unsigned turns)
 {
     while (turns-- > 0 && input_left > 0) {
         const unsigned what = draw(32),
-                       i = draw(2 * LANES) % (LANES + 1) % LANES; /* the inbox' lane most */
+                       i = draw(2 * LANES) % (LANES + 1) % LANES; /* the inbox's lane most */
         avito_arena *arena = &w.arenas[draw(ARENAS)];
         int rc = AVITO_AGAIN;
         forget_ended();
@@ -1041,7 +1041,7 @@ static void finish(void)
                  8u * TOTAL_MS); /* for leaving a waiting list, and for another lane's token */
             w.wires[i].work = 0;
             rc = avito_step(c);
-            if (rc == AVITO_ERR_IDLE) { /* a list's row, or the inbox' own call */
+            if (rc == AVITO_ERR_IDLE) { /* a list's row, or the inbox's own call */
                 avito_client_close(c);
             }
         }

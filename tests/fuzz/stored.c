@@ -1,5 +1,5 @@
 /*
- * Any bytes as what was stored: the inbox' two slots, a token, a TLS session, the files of a store.
+ * Any bytes as what was stored: the inbox's two slots, a token, a TLS session, the files of a store.
  *
  *     input: kind, choices (2 bytes); then
  *     0: the length of the first slot (2 bytes), the slots   1: the length of the access token, its text,
@@ -77,7 +77,7 @@ static void begin_lane(void *window)
     MUST(avito_client_init(&w.client, &w.account, &c) == AVITO_OK);
 }
 
-/* ---- the inbox' slots ---- */
+/* ---- the inbox's slots ---- */
 
 static void give(avito_inbox *inbox, unsigned rounds)
 {

@@ -36,7 +36,7 @@ struct anyone {
     uint32_t began_ms;
     enum anyone_habit habit;
     uint32_t slow_ms;           /* SLOW: a byte each */
-    uint32_t cost_us, spent_us; /* each recv takes so long; what has not made a millisecond yet */
+    uint32_t cost_us, spent_us; /* how long each recv takes; what has not made a millisecond yet */
     /* Called first by each function of the transport and each hook; NULL: none. */
     void (*hook)(void *ctx, const char *where);
     void *hook_ctx;

@@ -41,7 +41,7 @@ const char *__tsan_default_options(void)
     return "history_size=7";
 }
 
-/* ---- the service: every lane is its client, tokens die after so many calls ---- */
+/* ---- the service: every lane is its client, tokens die after a number of calls ---- */
 
 static struct {
     unsigned issued, served; /* tokens, calls; relaxed */

@@ -224,7 +224,7 @@ static void hidden_certificate(void **state)
     assert_int_equal(load(two), AVITO_ERR_OPTION_ANCHORS);
     sprintf(two, "%s-----BE%s", text, text); /* nor where one that broke off ends */
     assert_int_equal(load(two), AVITO_ERR_OPTION_ANCHORS);
-    sprintf(two, "%s-%s", text, text); /* nor one behind a sixth dash */
+    sprintf(two, "%s-%s", text, text); /* nor one after a sixth dash */
     assert_int_equal(load(two), AVITO_ERR_OPTION_ANCHORS);
     sprintf(two, "%s%s", text, text);
     assert_int_equal(load(two), AVITO_OK);
@@ -250,7 +250,7 @@ static void encrypted_key_between(void **state)
     free(both);
 }
 
-/* The name is "CERTIFICATE", or "X509 CERTIFICATE" of old, and nothing else that begins so. */
+/* The name is "CERTIFICATE", or the older "X509 CERTIFICATE", and nothing else that begins like them. */
 static void names_of_certificates(void **state)
 {
     static const char *const names[] = {"X509 CERTIFICATE",    "X509 CERTIFICATES",

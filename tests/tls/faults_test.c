@@ -1195,7 +1195,7 @@ static void an_old_token_does_not_come_back(void **state)
     avito_posix_close(&avito);
 }
 
-/* Asking for an inbox' options once more leaves the inbox its memory. */
+/* Asking for an inbox's options once more leaves the inbox its memory. */
 static void options_while_an_inbox_reads(void **state)
 {
     avito_posix_options o = options_here();

@@ -15,7 +15,7 @@ typedef struct fake_habits {
 
 const fake_habits *fake_habits_of_environment(void);
 
-/* Troubles, until the next socket: the peer resets after so many more received bytes; it does not
+/* Troubles, until the next socket: the peer resets after this many more received bytes; it does not
  * answer to connect. */
 void fake_reset_after(size_t bytes);
 void fake_stay_silent(bool silent);

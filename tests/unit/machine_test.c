@@ -119,7 +119,8 @@ static int reach(struct lane *l, unsigned state)
     if (state == AVITOI_CALL_IDLE) {
         return AVITO_OK;
     }
-    if (state == AVITOI_CALL_ACCOUNT) { /* waits for its turn: the request before it was just now */
+    if (state ==
+        AVITOI_CALL_ACCOUNT) { /* waits for its turn: the request before it has just left */
         l->account.rate.gate_ms = l->clock.ms;
         l->account.rate.gate_wait_ms = 500;
     }

@@ -77,7 +77,7 @@ static struct {
     long ask_at;                /* this one fails with fail_errno */
     size_t short_write;         /* 0: any length at once */
     long closes, close_at;      /* of the model's files; this one fails with fail_errno */
-    long locked;                /* so often another program has the lock */
+    long locked;                /* how often another program still has the lock */
     void (*at_unlock)(void);    /* called once, when it is free again */
     bool read_only, new_folder; /* no file can be written; mkdir() makes one */
     bool quick;                 /* a pause takes no time, but the clocks go on: */

@@ -113,7 +113,7 @@ enum { KEYS = sizeof keys / sizeof *keys, TIMES = 3 };
 
 /* In memory that a killed child shares with us. */
 static struct seen {
-    int trying, done; /* tokens; and of the inbox' slots */
+    int trying, done; /* tokens; and of the inbox's slots */
     int slot_trying[2], slot_done[2];
     int arrived[KEYS]; /* messages of this key that the service has */
 } * seen;
@@ -469,7 +469,7 @@ static void the_last_calls_of_a_write(void **state)
     avito_store_close(&store);
 }
 
-/* A folder that was made just now is itself a name that has to be synced. */
+/* A new folder is itself a name that has to be synced. */
 static void a_folder_that_cannot_be_kept(void **state)
 {
     static const struct {
@@ -790,7 +790,7 @@ static void a_line_of_a_send_is_spoilt(void **state)
     }
 }
 
-/* A line that does not fit its place in memory is treated alike. */
+/* A line that does not fit its place in memory is treated the same way. */
 static void a_send_with_long_lines(void **state)
 {
     static char text[9000], longer[4u * AVITO_TEXT_MAX + 2u], id[AVITO_STORE_ID_CAP + 1];

@@ -142,7 +142,7 @@ BUGS = [
      "in->priv.flaws |= AVITOI_INBOX_SAID;", ""),
     ("hook-enters", "a hook may call the inbox that called it",
      ": in->client->priv.inside  ? AVITO_ERR_BUSY", ": false ? AVITO_ERR_BUSY"),
-    ("arena-believed", "what another call has put into the arena is taken for the inbox' own",
+    ("arena-believed", "what another call has put into the arena is taken for the inbox's own",
      "return arena->fills == in->priv.fills && arena->used >= held", "return arena->used == held"),
     ("never-settles", "an unchanged chat is looked at in every round",
      "r->until = look >= r->until ? 0u : r->until;", "r->until = look;"),

@@ -141,7 +141,7 @@ struct link {
     uint32_t latency_ms, jitter_ms;
     int64_t orphan_until;
     size_t thin;      /* if not 0: only this many bytes at a time ... */
-    uint32_t thin_ms; /* ... and so much time between them */
+    uint32_t thin_ms; /* ... and this much time between them */
     bool cut_down;    /* the end came in the middle of an answer */
     bool blocked;     /* no room for bytes to send ... */
     int64_t blocked_until;
@@ -274,7 +274,7 @@ typedef struct device {
     bool had_state;        /* one was stored when the power came */
     int64_t round_ms;      /* when it began */
     uint64_t served;       /* requests of it */
-    int64_t before_ms;     /* when the one before did that ended well */
+    int64_t before_ms;     /* when the last one that ended well began */
     /* the inbox's user */
     bool holding;
     int64_t hold_until;

@@ -48,7 +48,7 @@ int broker_make(broker *b, config *c, const broker_as *as);
 /* Memory for a packet that `in` cannot hold, until the whole packet has been read. False: there is
  * none. */
 bool broker_make_room(broker *b, size_t needed);
-size_t broker_room(const broker *b); /* so many bytes; 0: none */
+size_t broker_room(const broker *b); /* bytes of that memory; 0: there is none */
 void broker_give_room_back(broker *b);
 
 /* Closes the link and forgets packets that came in part. */

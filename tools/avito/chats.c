@@ -47,7 +47,7 @@ static void print_formatted(const char *format, const avito_chat *chat, int64_t 
 
 #define ID_COLUMNS   28
 #define NAME_COLUMNS 14
-#define WIDE         100 /* with so many columns the id fits on the same line */
+#define WIDE         100 /* columns from which on the id fits on the same line */
 
 /* When, who, about what, and what was said; on a narrow terminal the id comes below. */
 static void print_row(const avito_chat *chat, int64_t user_id)

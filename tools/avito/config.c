@@ -478,7 +478,8 @@ static bool is_first(const config *c, const config_row *of)
     return row == of;
 }
 
-/* Mostly the rows of a section follow each other: of a thousand accounts not each row is looked for from the beginning. */
+/* The rows of a section usually follow each other. So with a thousand accounts, few rows are searched for from the
+ * beginning. */
 const config_row *config_next_account(const config *c, const config_row *after)
 {
     const config_row *before = after, *row = after != NULL ? after->next : c->rows;

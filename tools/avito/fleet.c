@@ -6,7 +6,7 @@
  *     avito/fleet/FLEET/mark/NODE    a node's own marker: it arrives when the node sees the present
  *     avito/ACCOUNT/status           retained: online, offline, handover; node, epoch, key, to as user properties
  *     avito/ACCOUNT/fleet/ledger     retained: one line an entry; node, epoch, session, user
- *     avito/ACCOUNT/fleet/inbox      retained: the inbox' bytes; slot, node, epoch
+ *     avito/ACCOUNT/fleet/inbox      retained: the inbox's bytes; slot, node, epoch
  *     avito/ACCOUNT/fleet/mark       a claim's own marker, which says its key: a topic for each would stay subscribed in
  *                                    the account's session
  *     avito/ACCOUNT/fleet/probe      nobody has it
@@ -774,7 +774,7 @@ static void cannot_read(fleet_account *a, uint32_t now_ms)
             a->priv.f->o.times.denied, now_ms);
 }
 
-/* A retained message of the account: its ledger, or the inbox' state. */
+/* A retained message of the account: its ledger, or the inbox's state. */
 static void claim_read(fleet_account *a, avito_str kind, const mqtt_message *m, uint32_t now_ms)
 {
     if (!m->retain) { /* a former holder's, still on its way to the session */

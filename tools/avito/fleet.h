@@ -41,7 +41,7 @@ typedef struct fleet_times {
     uint32_t claim;                    /* longest claim */
     uint32_t gap;                      /* in our own loop: all timers start again */
     uint32_t taken_up;                 /* a hand-over that nobody takes up counts as offline */
-    uint32_t unequal;                  /* loads differ for so long before one is handed over */
+    uint32_t unequal;                  /* how long loads must differ before one is handed over */
     uint32_t denied;                   /* after the broker said no */
 } fleet_times;
 
@@ -178,7 +178,7 @@ typedef struct fleet_account {
         bool broker_has_inbox;
         int slot;
         bool slot_waits; /* for our file */
-        char *state;     /* the inbox' bytes */
+        char *state;     /* the inbox's bytes */
         size_t state_len;
     } priv;
 } fleet_account;
@@ -243,7 +243,7 @@ void fleet_hand_over(fleet_account *a, const char *to);
 int fleet_append(fleet_account *a, const char *lines, size_t len, bool whole);
 void fleet_load(const fleet_account *a, void (*take)(void *to, const char *lines, size_t len),
                 void *to);
-/* The inbox' store gives an error until the broker has it, if somebody waits for it (`accepting`,
+/* The inbox's store gives an error until the broker has it, if somebody waits for it (`accepting`,
  * or a first state). */
 int fleet_save_inbox(fleet_account *a, int slot, const void *data, size_t len, bool accepting);
 int fleet_load_inbox(fleet_account *a, int slot, void *data, size_t cap, size_t *len);

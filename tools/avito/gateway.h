@@ -24,7 +24,7 @@
 
 #define GATEWAY_TOPIC_MAX  1024
 #define GATEWAY_REFUSALS   1024 /* the first counts them */
-#define GATEWAY_REASON_MAX 320  /* bytes; of a sentence of ours at most 200 */
+#define GATEWAY_REASON_MAX 320  /* bytes; a sentence of ours has at most 200 */
 
 /* A lane for commands, of any account, with an arena of 16 KB or more. */
 typedef struct gateway_lane {
@@ -65,7 +65,7 @@ typedef struct gateway_options {
     struct gateway_voice
         *voice;           /* of the account, which outlives the gateway; NULL: one begins with it */
     uint32_t look_for_ms; /* how long a message that may have been sent is looked for; 0: 65,000 */
-    /* Optional: true if an inbox' failed save() only has to wait; gateway_saved() ends that. */
+    /* Optional: true if an inbox's failed save() only has to wait; gateway_saved() ends that. */
     bool (*is_saving)(void *ctx, avito_account *account);
     /* For people: what is wrong, once, and when it works again; for states that change all the time
      * a limited number of lines an hour. `account` NULL: the gateway itself. */
@@ -74,7 +74,7 @@ typedef struct gateway_options {
 
 typedef struct gateway_account_options {
     const char *name;
-    avito_client *reader;      /* the inbox' own lane, which never waits */
+    avito_client *reader;      /* the inbox's own lane, which never waits */
     avito_inbox_options inbox; /* memory and hooks; user_id is asked for */
     ledger_store ledger;
     void *ctx; /* of these two */

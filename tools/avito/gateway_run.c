@@ -29,7 +29,7 @@
 #define LANES         8 /* for commands, of all accounts together */
 #define LANE_ARENA    32768u
 #define LANE_IDLE_MS  60000u /* how long until its memory is given back */
-#define START_EACH_MS 20     /* so many accounts may shake hands at once */
+#define START_EACH_MS 20     /* between the first handshakes of two accounts */
 #define GOODBYE_MS    800u
 #define OWN_FDS       3 /* broker, resolver, disk */
 

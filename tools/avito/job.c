@@ -15,9 +15,9 @@
  * message that may have been sent, and is looked for from time to time, lets other jobs pass
  * meanwhile.
  *
- * The chat's newest message is read before "begun" is noted, because the note must name it: who finds
- * the note after a crash looks for a message that is newer, and an equal one that was there before is
- * not taken for it. */
+ * The chat's newest message is read before "begun" is noted, because the note must name it:
+ * whoever finds the note after a crash looks for a message that is newer, and an equal one that was
+ * there before is not taken for it. */
 #include "job.h"
 #include "jsonl.h"
 
@@ -45,8 +45,8 @@ enum call {
 #define QOS_0_MAX     20u    /* commands with QoS 0, which the broker does not keep for us */
 #define PLACES        256u   /* commands taken, if the broker sends more than its limit */
 #define CLAIMED_MAX   16
-#define BEGUN_AGE_MS  5000u   /* a note of "begun" older than this no longer allows sending */
-#define SEND_MS       20000u  /* longest send; who reads back what another began waits so long */
+#define BEGUN_AGE_MS  5000u  /* a note of "begun" older than this no longer allows sending */
+#define SEND_MS       20000u /* longest send; whoever reads back what another began waits as long */
 #define CALL_MS       120000u /* longest other call: what is read may be large, and the line slow */
 #define UPLOAD_MS     600000u /* a picture of 24 MB on a slow line */
 #define STALE_MAX     3
@@ -1229,7 +1229,7 @@ static void step_answers(gateway_account *a, uint32_t now_ms)
     }
 }
 
-/* Once, as long as nothing else goes wrong: who gave the command has no answer yet. */
+/* Once, as long as nothing else goes wrong: whoever gave the command has no answer yet. */
 static void tell_of_room(gateway_account *a)
 {
     const struct gateway_job *j = a->priv.jobs;

@@ -349,8 +349,8 @@ static void check(struct draft *d, avito_str payload)
     }
 }
 
-/* The JSON of a payload; empty where it is none. An editor's byte order mark, or blanks, may stand before it: it
- * would else reach a buyer as a text. */
+/* The JSON of a payload; empty where it is none. An editor's byte order mark, or blanks, may stand before it: otherwise
+ * it would reach a buyer as a text. */
 static avito_str json_in(avito_str payload)
 {
     size_t at = payload.len >= 3 && memcmp(payload.ptr, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;

@@ -176,7 +176,7 @@ void system_error(const char *what)
     fprintf(stderr, "%s: %s\n", what, system_text(errno));
 }
 
-/* In the place of `from`, where it stands behind a colon. */
+/* Replaces `from` where it follows a colon. */
 static bool replace(char *text, size_t cap, const char *from, const char *to)
 {
     char *at = strstr(text, from), rest[256];

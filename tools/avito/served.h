@@ -51,7 +51,7 @@ typedef struct served_stores {
 
 #define SERVED_LEDGER "ledger.jsonl"
 
-/* Reads one of the inbox' two files: AVITO_OK, AVITO_END if there is none, or an error. */
+/* Reads one of the inbox's two files: AVITO_OK, AVITO_END if there is none, or an error. */
 int served_read_slot(const char *folder, int slot, void *data, size_t cap, size_t *len);
 
 /* Writes it. With `woken` in the background, as writing_step() does: for the acceptance of a message. Everything else

@@ -142,7 +142,7 @@ enum exit_status status_of(int result, avito_outcome outcome)
                            : EXIT_REFUSED;
 }
 
-/* The date, where a wrong clock may be the cause: a person sees at once if it is wrong.wrong. */
+/* The date, where a wrong clock may be the cause: a person sees at once if it is wrong. */
 static void print_clock(void)
 {
     const time_t now = time(NULL);

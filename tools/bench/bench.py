@@ -295,7 +295,7 @@ def long_list(net, report, ours):
 
 
 def connections(net, report, ours, count, requests):
-    """{client: (CPU us, user)} and ratios to a bare client, on so many connections of one thread."""
+    """{client: (CPU us, user)} and ratios to a bare client, on that many connections of one thread."""
     clients = {"bare epoll + jsmn": ("bare", ""), "libcurl multi + cJSON": ("curl", "many")}
     if ours:
         clients["ours"] = ("ours", "many")

@@ -127,9 +127,9 @@ typedef struct sim_fault {
     bool early;        /* answer as soon as the head is complete, read no body, then close */
     uint32_t delay_ms; /* before the first byte */
     size_t pause_at;   /* before this byte of the answer (if pause_ms is not 0) ... */
-    uint32_t pause_ms; /* ... wait so long */
+    uint32_t pause_ms; /* ... wait this long */
     size_t slow_bytes; /* if not 0, a slow line: this many bytes of the answer at a time ... */
-    uint32_t slow_ms;  /* ... and so long between them; with a pause as well: after that */
+    uint32_t slow_ms;  /* ... and this long between them; with a pause as well: after that */
     unsigned interim;  /* the number of "103 Early Hints" heads before the real one */
     /* how */
     sim_framing framing;
@@ -278,7 +278,7 @@ typedef struct sim_options {
     uint32_t webhook_timeout_ms;  /* [2000] no answer within this time counts as a failure */
     uint32_t webhook_tries;       /* [5] then the notification is given up */
     uint32_t webhook_retry_ms;    /* [3000] between attempts */
-    uint32_t webhook_copies;      /* [1] each notification comes so often */
+    uint32_t webhook_copies;      /* [1] how often each notification comes */
     bool webhook_probe;           /* "{}" is sent on subscribing */
     bool webhook_no_published_at; /* as recorded in 2023 and 2024 */
     sim_webhook_form webhook_form;

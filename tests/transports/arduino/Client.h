@@ -31,7 +31,7 @@ class SocketClient : public Client
     int nothing = 0;             /* read()'s "nothing yet": 0 (ESP8266) or -1 (ESP32) */
     bool forgets_at_end = false; /* connected() is false once the end came, though bytes are left */
     size_t holds =
-        0; /* write() waits, takes so many bytes and says all (Ethernet); 0: what it says */
+        0; /* write() waits, takes this many bytes and reports all (Ethernet); 0: what it reports */
 
   private:
     bool write_all(const uint8_t *data, size_t len);

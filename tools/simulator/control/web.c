@@ -17,11 +17,12 @@
 
 #include <http_parser.h>
 
-#define BODY_MAX   (64u * 1024u * 1024u) /* a story with pictures */
-#define BEHIND_MAX (8u * 1024u * 1024u)  /* of events; who is further behind has to come again */
-#define SILENT_MS  60000                 /* how long a connection may ask nothing */
-#define BEAT_MS    15000                 /* between comments to listeners */
-#define TEXT_MAX   1024
+#define BODY_MAX (64u * 1024u * 1024u) /* a story with pictures */
+#define BEHIND_MAX                                                                                 \
+    (8u * 1024u * 1024u) /* of events; a listener that is further behind has to come again */
+#define SILENT_MS 60000  /* how long a connection may ask nothing */
+#define BEAT_MS   15000  /* between comments to listeners */
+#define TEXT_MAX  1024
 
 /* The headers that count, in the order of `header_names`. */
 enum { HOST, ORIGIN, CONTENT_TYPE, LAST_EVENT_ID, FETCH_SITE, FETCH_MODE, HEADERS };
