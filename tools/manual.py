@@ -107,6 +107,8 @@ def said(program):
     command = [os.path.join(TOP, "build", program), os.path.join(TOP, "tests", "data")]
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    except FileNotFoundError:
+        sys.exit(f"build/{program} is missing: make manual-check builds it, and compares")
     except OSError as error:
         if error.errno != errno.ENOEXEC:
             raise
