@@ -1029,6 +1029,34 @@ def pubacks():
               results()[0]["id"] == results()[1]["id"] and service.texts(chat).count("команда без номера") == 1, results())
 
 
+def full_window():
+    """The broker acknowledges nothing, and more is to be published than may be on the way: that is waited for, not tried all the time."""
+    with contextlib.ExitStack() as stack:
+        service = stack.enter_context(Simulator("--chats", "1"))
+        broker = stack.enter_context(Broker(saves=False))
+        sub = stack.enter_context(Subscriber(broker, *LISTENS))
+        proxy = Proxy(broker.port)
+        names = [f"a{i}" for i in range(40)]
+        gateway = stack.enter_context(Gateway(broker, dict.fromkeys(names, service), more=["poll = 3"], gateway=["discovery = no"], port=proxy.port))
+        chat = service.door("store")["messages"][0]["chat_id"]
+        check("all are online", wait_for(lambda: all(sub.of(f"avito/{a}/status")[-1:] == ["online"] for a in names), 60), gateway.said)
+        time.sleep(6)
+        proxy.swallows = True
+        service.door("message", {"chat_id": chat, "text": "всем"})
+        heard = lambda: {t for t, _ in sub.under("avito/") if "/messages/" in t}
+        wait_for(lambda: len(heard()) >= 20, 20)
+        for name in names:
+            broker.publish(f"avito/{name}/read/{chat}", "")
+        time.sleep(6)
+        spent = processor_s(gateway.process.pid)
+        time.sleep(4)
+        spent = processor_s(gateway.process.pid) - spent
+        check("with a full window the gateway rests", len(heard()) == 20 and spent < 0.3, (len(heard()), spent))
+        proxy.swallows = False
+        proxy.cut()
+        check("... and publishes the rest after it", wait_for(lambda: len(heard()) == 40, 40), (len(heard()), gateway.said))
+
+
 def killed_in_a_send():
     with Rig() as r:
         r.service.door("fault", {"plan": "send_message:stored_stall:1"})
@@ -1324,7 +1352,7 @@ def shown():
 
 
 SCENES = [shown, messages, commands, bad_input, flood, bounded, unpaid, access_rules, at_once, many, locked_tokens, broker_away, day_without_broker, in_russian, by_consent, nobody_listens, full_disk, unreadable, claimed_pictures, webhooks, reload, reload_with_commands, reload_with_errors, home_assistant,
-          quiet_disk, old_broker, mute_broker, wrong_configuration, closed_error, tls_and_passwords, pubacks, killed_in_a_send, slow_line, service_away, wrong_clock, names, watchdog, paho]
+          quiet_disk, old_broker, mute_broker, wrong_configuration, closed_error, tls_and_passwords, pubacks, full_window, killed_in_a_send, slow_line, service_away, wrong_clock, names, watchdog, paho]
 
 
 def tell(scenes):

@@ -36,6 +36,11 @@ static int tear_down(void **state)
     return system(words);
 }
 
+static void wake(void *ctx)
+{
+    *(bool *)ctx = true;
+}
+
 static void wait_for_some(void)
 {
     struct pollfd fd = {writing_fd(), POLLIN, 0};
@@ -58,14 +63,16 @@ static void test_many_at_once(void **state)
 {
     static writing all[MANY];
     static bool woken[MANY], done[MANY];
+    static writing_waiter waiters[MANY];
     size_t left = MANY;
     char name[16];
 
     (void)state;
     for (size_t i = 0; i < MANY; i++) {
         snprintf(name, sizeof name, "f%zu", i);
+        waiters[i] = (writing_waiter){wake, &woken[i]};
         assert_int_equal(
-            writing_step(&all[i], disk_append, folder, name, name, strlen(name), &woken[i]),
+            writing_step(&all[i], disk_append, folder, name, name, strlen(name), &waiters[i]),
             AVITO_AGAIN);
     }
     while (left > 0) {
@@ -73,9 +80,9 @@ static void test_many_at_once(void **state)
         for (size_t i = 0; i < MANY; i++) {
             if (woken[i] && !done[i]) {
                 snprintf(name, sizeof name, "f%zu", i);
-                assert_int_equal(
-                    writing_step(&all[i], disk_append, folder, name, name, strlen(name), &woken[i]),
-                    AVITO_OK);
+                assert_int_equal(writing_step(&all[i], disk_append, folder, name, name,
+                                              strlen(name), &waiters[i]),
+                                 AVITO_OK);
                 assert_file(name, name);
                 done[i] = true;
                 left--;
@@ -90,9 +97,10 @@ static void test_many_at_once(void **state)
 static int finish(writing *w, const char *in, const char *text)
 {
     bool woken = false;
+    const writing_waiter waiter = {wake, &woken};
     int rc;
 
-    while ((rc = writing_step(w, disk_write, in, "one", text, strlen(text), &woken)) ==
+    while ((rc = writing_step(w, disk_write, in, "one", text, strlen(text), &waiter)) ==
            AVITO_AGAIN) {
         wait_for_some();
     }
@@ -103,10 +111,11 @@ static void test_other_bytes_follow(void **state)
 {
     writing w;
     bool woken = false;
+    const writing_waiter waiter = {wake, &woken};
 
     (void)state;
     memset(&w, 0, sizeof w);
-    assert_int_equal(writing_step(&w, disk_write, folder, "one", "first", 5, &woken), AVITO_AGAIN);
+    assert_int_equal(writing_step(&w, disk_write, folder, "one", "first", 5, &waiter), AVITO_AGAIN);
     assert_int_equal(finish(&w, folder, "second"), AVITO_OK);
     assert_file("one", "second");
     assert_int_equal(writing_step(&w, disk_write, folder, "one", "third", 5, NULL), AVITO_AGAIN);

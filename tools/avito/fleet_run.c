@@ -26,6 +26,7 @@ struct seat {
     served *served; /* NULL: it is not served here */
     writing ledger_write, slot_writes[2];
     bool woken; /* one of them has ended */
+    writing_waiter waiter;
     broker broker;
 };
 
@@ -123,6 +124,13 @@ static void hook_part(void *ctx, fleet_account *a)
 
 /* ---- hooks: files ---- */
 
+static void note_written(void *ctx)
+{
+    struct seat *s = ctx;
+
+    s->woken = true;
+}
+
 /* Appends to the file, or replaces it: one write after the other, in the order of the requests. */
 static int hook_keep_ledger(void *ctx, fleet_account *a, const char *lines, size_t len, bool append)
 {
@@ -130,7 +138,7 @@ static int hook_keep_ledger(void *ctx, fleet_account *a, const char *lines, size
 
     (void)ctx;
     return writing_step(&s->ledger_write, append ? disk_append : disk_write, s->from.folder,
-                        SERVED_LEDGER, lines, len, &s->woken);
+                        SERVED_LEDGER, lines, len, &s->waiter);
 }
 
 static int hook_keep_slot(void *ctx, fleet_account *a, int slot, const void *data, size_t len)
@@ -140,7 +148,7 @@ static int hook_keep_slot(void *ctx, fleet_account *a, int slot, const void *dat
 
     (void)ctx;
     return served_write_slot(&s->slot_writes[slot], s->from.folder, slot, data, len,
-                             accepting ? &s->woken : NULL);
+                             accepting ? &s->waiter : NULL);
 }
 
 static int hook_load_slot(void *ctx, fleet_account *a, int slot, void *data, size_t cap,
@@ -209,7 +217,6 @@ static bool hook_begin(void *ctx, fleet_account *a)
         return false;
     }
     say_served(s);
-    s->served->due_ms = avito_posix_clock_ms(NULL);
     f->o.opened(f->o.ctx, s->served);
     fleet_seat_serve(&s->at, &s->served->core, avito_posix_clock_ms(NULL));
     return true;
@@ -248,7 +255,7 @@ static void end_writes(struct seat *s)
 static void wake(struct seat *s)
 {
     if (s->served != NULL) {
-        s->served->due_ms = avito_posix_clock_ms(NULL);
+        served_hurry(s->served);
     }
 }
 
@@ -472,6 +479,7 @@ int fleet_run_want(fleet_run *f, const account *from)
     s->f = f;
     s->from = *from;
     s->at.core.glue = s;
+    s->waiter = (writing_waiter){note_written, s};
     s->next = f->seats;
     f->seats = s;
     f->count++;
@@ -644,10 +652,8 @@ void fleet_run_step(fleet_run *f)
         if (s->served != NULL) {
             s->at.core.user_id =
                 s->served->core.user_id != 0 ? s->served->core.user_id : s->at.core.user_id;
-            if (gateway_step(&s->at.gateway, avito_posix_clock_ms(NULL)) ||
-                gateway_stirred(&s->at.gateway) != NULL) {
-                wake(s);
-            }
+            gateway_step(&s->at.gateway, avito_posix_clock_ms(NULL));
+            f->o.stirred(f->o.ctx, &s->at.gateway);
         }
     }
     fleet_step(&f->fleet, boot_ms(f));

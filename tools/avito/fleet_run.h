@@ -13,10 +13,11 @@ typedef struct fleet_run_options {
     config *config; /* outlives it */
     gateway_options
         gateway; /* for the gateway of each account; .broker and .session are set here */
-    const char *webhook_url;               /* NULL: none */
-    void *ctx;                             /* first argument of the hooks */
-    void (*opened)(void *ctx, served *s);  /* this account is served here from now on */
-    void (*closing)(void *ctx, served *s); /* it is not served any more: its memory can be freed */
+    const char *webhook_url;                /* NULL: none */
+    void *ctx;                              /* first argument of the hooks */
+    void (*opened)(void *ctx, served *s);   /* this account is served here from now on */
+    void (*closing)(void *ctx, served *s);  /* it is not served any more: its memory can be freed */
+    void (*stirred)(void *ctx, gateway *g); /* see gateway_stirred() */
 } fleet_run_options;
 
 /* Is there a [fleet]? */

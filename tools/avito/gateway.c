@@ -184,6 +184,24 @@ static struct gateway_flight *flight_of(gateway *g, uint16_t id)
     return f < g->priv.flights + MQTT_WINDOW ? f : NULL;
 }
 
+/* It is stepped again when there is room. */
+void gateway_block(gateway_account *a)
+{
+    gateway *g = a->priv.g;
+
+    if (a->priv.blocked) {
+        return;
+    }
+    a->priv.blocked = true;
+    a->priv.next_blocked = NULL;
+    if (g->priv.first_blocked == NULL) {
+        g->priv.first_blocked = a;
+    } else {
+        g->priv.last_blocked->priv.next_blocked = a;
+    }
+    g->priv.last_blocked = a;
+}
+
 int gateway_publish(gateway *g, const mqtt_publication *p, struct gateway_flight what)
 {
     struct gateway_flight *f = flight_of(g, 0);
@@ -192,7 +210,9 @@ int gateway_publish(gateway *g, const mqtt_publication *p, struct gateway_flight
     if (rc == MQTT_OK && p->qos > 0) {
         *f = what;
     }
-    g->priv.blocked = g->priv.blocked || rc == MQTT_AGAIN;
+    if (rc == MQTT_AGAIN && what.account != NULL) {
+        gateway_block(what.account);
+    }
     return rc;
 }
 
@@ -383,7 +403,9 @@ static int subscribe_account(gateway_account *a, bool there)
     }
     rc = there ? mqtt_subscribe(broker, filters, ORDER_ACTS, NULL)
                : mqtt_unsubscribe(broker, filters, ORDER_ACTS, NULL);
-    a->priv.g->priv.blocked = a->priv.g->priv.blocked || rc == MQTT_AGAIN;
+    if (rc == MQTT_AGAIN) {
+        gateway_block(a);
+    }
     return rc;
 }
 
@@ -973,6 +995,14 @@ static void renew_session(gateway *g)
     }
 }
 
+/* The next step goes through all accounts. */
+static void block_all(gateway *g)
+{
+    for (gateway_account *a = g->priv.accounts; a != NULL; a = a->priv.next) {
+        gateway_block(a);
+    }
+}
+
 /* A new connection: everything retained is published again. Without a session the old commands cannot come
  * again. */
 static void connected(gateway *g, bool session_present, uint32_t now_ms)
@@ -998,7 +1028,7 @@ static void connected(gateway *g, bool session_present, uint32_t now_ms)
             ledger_owes_none(&a->ledger);
         }
     }
-    g->priv.blocked = true; /* so that the next step goes through all accounts */
+    block_all(g);
 }
 
 /* After a break all accounts would ask the service in the same moment. */
@@ -1032,7 +1062,8 @@ static void flight_over(gateway *g, const mqtt_event *e, uint32_t now_ms)
     switch (what.what) {
         case FLIGHT_MARKER:
             g->priv.can_tell = e->reason == MQTT_REASON_SUCCESS;
-            g->priv.ready = g->priv.blocked = true; /* the next step goes through all accounts */
+            g->priv.ready = true;
+            block_all(g);
             spread_polls(g, now_ms);
             g->priv.said[0] = '\0';
             break;
@@ -1097,7 +1128,7 @@ static void tell_home_assistant(gateway *g)
         a->priv.due |= a->priv.leaving ? 0 : DUE_DISCOVERY | DUE_STATUS | DUE_STATE;
         a->priv.said_state = 0;
     }
-    g->priv.blocked = true;
+    block_all(g);
 }
 
 /* A command, or Home Assistant's birth message. Commands of accounts that are not served are acknowledged
@@ -1148,11 +1179,24 @@ void gateway_event(gateway *g, const mqtt_event *e, uint32_t now_ms)
     }
 }
 
+static gateway_account *take_blocked(gateway *g)
+{
+    gateway_account *a = g->priv.first_blocked;
+
+    if (a != NULL) {
+        g->priv.first_blocked = a->priv.next_blocked;
+        a->priv.blocked = false;
+    }
+    return a;
+}
+
 void gateway_lost(gateway *g)
 {
     mqtt_end(g->o.broker); /* a publication now would never be answered */
     memset(g->priv.flights, 0, sizeof g->priv.flights);
-    g->priv.ready = g->priv.blocked = g->priv.left_commands = false;
+    g->priv.ready = g->priv.left_commands = false;
+    while (take_blocked(g) != NULL) {
+    }
     g->priv.taken = 0;
     g->priv.due = 0;
     for (gateway_account *a = g->priv.accounts; a != NULL; a = a->priv.next) {
@@ -1186,36 +1230,28 @@ void gateway_account_step(gateway_account *a, uint32_t now_ms)
     flush_account(a, now_ms);
 }
 
-/* Each pass begins with another account, so that no account is always the last to find room. */
-static void step_all(gateway *g, uint32_t now_ms)
+/* Who finds no room waits behind the others, so that no account is always the last to find some. */
+static void step_blocked(gateway *g, uint32_t now_ms)
 {
-    gateway_account *a = g->priv.turn != NULL ? g->priv.turn : g->priv.accounts;
+    gateway_account *a;
 
-    for (size_t i = 0; i < g->priv.count && a != NULL; i++) {
+    while ((a = take_blocked(g)) != NULL) {
         gateway_account_step(a, now_ms);
-        a = a->priv.next != NULL ? a->priv.next : g->priv.accounts;
-        if (g->priv.blocked) {
+        gateway_stir(a);
+        if (a->priv.blocked) {
             break;
         }
     }
-    g->priv.turn = a;
 }
 
-bool gateway_step(gateway *g, uint32_t now_ms)
+void gateway_step(gateway *g, uint32_t now_ms)
 {
-    bool blocked;
-
     if (g->priv.discovery && is_over(g->priv.discovery_from_ms, g->priv.discovery_ms, now_ms)) {
         tell_home_assistant(g);
     }
-    blocked = g->priv.blocked;
-    g->priv.blocked = false;
     flush_gateway(g, now_ms);
-    if (blocked) {
-        step_all(g, now_ms);
-    }
+    step_blocked(g, now_ms);
     gateway_job_lend(g, now_ms);
-    return blocked;
 }
 
 void gateway_stir(gateway_account *a)
@@ -1281,8 +1317,8 @@ static uint32_t running_deadline(const gateway_account *a, uint32_t now_ms)
 
     if (a->priv.message == MESSAGE_HELD || a->priv.message == MESSAGE_ACCEPTING) {
         ms = left(a->priv.held_from_ms, a->priv.held_ms, now_ms);
-    } else if (a->priv.message == MESSAGE_NONE && a->priv.g->priv.ready &&
-               !a->priv.g->priv.blocked && !a->priv.poll_waits) {
+    } else if (a->priv.message == MESSAGE_NONE && a->priv.g->priv.ready && !a->priv.blocked &&
+               !a->priv.poll_waits) {
         const uint32_t pause_ms = left(a->priv.pause_from_ms, a->priv.pause_ms, now_ms);
 
         ms = avito_inbox_deadline_ms(&a->inbox);
@@ -1306,7 +1342,7 @@ uint32_t gateway_account_deadline_ms(const gateway_account *a, uint32_t now_ms)
     }
     ms = sooner(ms, a->priv.phase == PHASE_RUN ? running_deadline(a, now_ms)
                                                : opening_deadline(a, now_ms));
-    if ((a->priv.due & DUE_STATE) && a->priv.g->priv.ready) {
+    if ((a->priv.due & DUE_STATE) && a->priv.g->priv.ready && !a->priv.blocked) {
         ms = sooner(ms, left(a->priv.state_ms, STATE_EVERY_MS, now_ms));
     }
     return sooner(ms, again_left(&a->priv.again, now_ms));
@@ -1364,6 +1400,18 @@ int gateway_add(gateway *g, gateway_account *a, const gateway_account_options *o
     return AVITO_OK;
 }
 
+static void unlink_blocked(gateway *g, gateway_account *gone)
+{
+    gateway_account *first = g->priv.first_blocked, *next;
+
+    g->priv.first_blocked = NULL;
+    for (; first != NULL; first = next) {
+        next = first->priv.next_blocked;
+        first->priv.blocked = false;
+        first != gone ? gateway_block(first) : (void)0;
+    }
+}
+
 /* Removes the account from every list, and from publications that wait for their PUBACK. */
 static void unlink_account(gateway *g, gateway_account *a)
 {
@@ -1380,11 +1428,9 @@ static void unlink_account(gateway *g, gateway_account *a)
         }
         *at = a->priv.next_stirred;
     }
+    unlink_blocked(g, a);
     if (g->priv.last == a) {
         g->priv.last = before;
-    }
-    if (g->priv.turn == a) {
-        g->priv.turn = a->priv.next;
     }
     g->priv.count--;
     for (size_t i = 0; i < MQTT_WINDOW; i++) {

@@ -122,7 +122,7 @@ typedef struct gateway_account {
     struct gateway_lane *lane; /* of the command in progress; NULL: none */
     bool accepting; /* save() is called for a message that was accepted: it must be durable */
     struct {        /* private */
-        struct gateway_account *next, *next_waiting, *next_stirred;
+        struct gateway_account *next, *next_waiting, *next_stirred, *next_blocked;
         struct gateway *g;
         struct gateway_job *jobs; /* in order of arrival */
         size_t taken;             /* those whose packet the broker waits for */
@@ -142,7 +142,7 @@ typedef struct gateway_account {
         int64_t error_at;
         uint8_t phase, message;
         bool poll_waits; /* for the command in progress */
-        bool waits_for_lane, stirred, told, failing, held, unread_due, leaving, unpaid;
+        bool waits_for_lane, stirred, blocked, told, failing, held, unread_due, leaving, unpaid;
         bool removing; /* .notify_before is still to be told */
         struct gateway_voice voice;
         struct gateway_again again;
@@ -153,8 +153,9 @@ typedef struct gateway_account {
 typedef struct gateway {
     gateway_options o;
     struct { /* private */
-        gateway_account *accounts, *last, *turn;
+        gateway_account *accounts, *last;
         gateway_account *first_waiting, *last_waiting; /* for a lane */
+        gateway_account *first_blocked, *last_blocked; /* what they publish found no room */
         gateway_account *stirred;                      /* something came for them */
         size_t count;                                  /* of accounts */
         size_t taken;    /* commands taken that the broker waits for */
@@ -171,7 +172,6 @@ typedef struct gateway {
         } flights[MQTT_WINDOW];
         uint32_t discovery_from_ms, discovery_ms;
         uint32_t counter;
-        bool blocked;   /* a publication found no room */
         bool ready;     /* the broker has received something from us */
         bool can_tell;  /* whether somebody listens */
         bool unsaved;   /* the session's number could not be stored */
@@ -211,7 +211,7 @@ void gateway_event(gateway *g, const mqtt_event *event, uint32_t now_ms);
 size_t gateway_pictures(const gateway *g);
 
 void gateway_lost(gateway *g);
-bool gateway_step(gateway *g, uint32_t now_ms); /* true: ask all accounts again when they are due */
+void gateway_step(gateway *g, uint32_t now_ms);
 
 /* After events and a step: an account that may be due at another time than it said; NULL: there is no other. */
 gateway_account *gateway_stirred(gateway *g);

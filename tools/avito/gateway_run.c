@@ -31,7 +31,8 @@
 #define LANE_IDLE_MS  60000u /* how long until its memory is given back */
 #define START_EACH_MS 20     /* between the first handshakes of two accounts */
 #define GOODBYE_MS    800u
-#define OWN_FDS       3 /* broker, resolver, disk */
+#define OWN_FDS       3      /* broker, resolver, disk */
+#define LATEST_MS     60000u /* until an account is asked again when it is due */
 
 /* A lane for commands, and the account that it served last, whose connection may go on. */
 struct sender {
@@ -50,7 +51,7 @@ struct run {
     broker broker;    /* likewise */
     fleet_run *fleet; /* NULL: there is none */
     listener listener;
-    served *accounts;
+    served *accounts, *open; /* all; those with a lane that may wait for its connection */
     struct sender senders[LANES];
     char folder[4200]; /* of the gateway's state */
     char client_id[40], path[80], url[1200];
@@ -153,16 +154,6 @@ static bool is_saving(void *ctx, avito_account *of)
     return r->fleet != NULL ? fleet_run_is_saving(r->fleet, of) : ((served *)of->o.ctx)->saving;
 }
 
-static const avito_anchors *roots_for(const struct run *r, const avito_account *of)
-{
-    for (const served *s = r->accounts; s != NULL; s = s->next) {
-        if (&s->account == of) {
-            return s->roots;
-        }
-    }
-    return NULL;
-}
-
 /* The lane that served this account last; else one without memory; else the one that has been idle
  * longest. */
 static struct sender *free_sender(struct run *r, const avito_account *of)
@@ -202,7 +193,7 @@ static gateway_lane *borrow(void *ctx, avito_account *of)
     }
     if (s->account != of) {
         s->account = NULL;
-        if (lane_open(s->l, LANE_SENDS, of, roots_for(r, of)) != AVITO_OK) {
+        if (lane_open(s->l, LANE_SENDS, of, ((served *)of->o.ctx)->roots) != AVITO_OK) {
             return NULL;
         }
         s->account = of;
@@ -245,14 +236,20 @@ static void close_idle_senders(struct run *r, uint32_t now_ms)
     }
 }
 
-/* An account goes: lanes must forget it. */
-static void forget_account(struct run *r, const avito_account *of)
+/* An account goes: lanes and lists must forget it. */
+static void forget_account(struct run *r, served *of)
 {
+    served **at = &r->open;
+
     for (struct sender *s = r->senders; s < r->senders + LANES; s++) {
-        if (s->account == of) {
+        if (s->account == &of->account) {
             close_sender(s);
         }
     }
+    while (*at != NULL && *at != of) {
+        at = &(*at)->next_open;
+    }
+    *at = of->listed ? of->next_open : *at;
 }
 
 /* ---- notifications ---- */
@@ -271,8 +268,9 @@ static bool take_notification(void *ctx, avito_webhook *webhook)
         }
         gateway_ring(&r->gateway, event.message->user_id);
         for (served *s = r->accounts; s != NULL; s = s->next) {
-            s->due_ms =
-                s->core.user_id == event.message->user_id ? avito_posix_clock_ms(NULL) : s->due_ms;
+            if (s->core.user_id == event.message->user_id) {
+                served_hurry(s);
+            }
         }
     }
     return true; /* the service would only repeat what is not understood: polls find the message */
@@ -485,7 +483,7 @@ static int want_account(struct run *r, config *c, const char *name, bool mark)
     if (s == NULL) {
         return status;
     }
-    s->due_ms = avito_posix_clock_ms(NULL) + (uint32_t)(r->count * START_EACH_MS);
+    due_at(&s->due, avito_posix_clock_ms(NULL) + (uint32_t)(r->count * START_EACH_MS));
     s->next = r->accounts;
     r->accounts = s;
     r->count++;
@@ -542,7 +540,7 @@ static bool remove_unwanted(struct run *r)
         }
         *at = s->next;
         r->count--;
-        forget_account(r, &s->account);
+        forget_account(r, s);
         served_free(s);
     }
     return done;
@@ -569,8 +567,10 @@ static void account_closing(void *ctx, served *s)
     }
     *at = s->next;
     r->count--;
-    forget_account(r, &s->account);
+    forget_account(r, s);
 }
+
+static void note_stirred(void *ctx, gateway *g);
 
 static int open_fleet(struct run *r, const gateway_options *o)
 {
@@ -584,6 +584,7 @@ static int open_fleet(struct run *r, const gateway_options *o)
     f.ctx = r;
     f.opened = account_opened;
     f.closing = account_closing;
+    f.stirred = note_stirred;
     status = fleet_run_open(&r->fleet, &f, r->path, sizeof r->path);
     status = status == EXIT_DONE ? open_listener(r) : status;
     return status == EXIT_DONE ? want_accounts(r, &r->config, false) : status;
@@ -627,7 +628,7 @@ static void close_all(struct run *r)
         r->accounts = s->next;
         gateway_lost(&r->gateway);
         (void)gateway_remove(&r->gateway, &s->core);
-        forget_account(r, &s->account);
+        forget_account(r, s);
         served_free(s);
     }
     r->count = 0;
@@ -645,7 +646,7 @@ static void close_all(struct run *r)
     r->lock = -1;
 }
 
-static void step_account(served *s, uint32_t now);
+static void step_account(struct run *r, served *s, uint32_t now);
 
 /* Finishes what is begun, and lets others take over. */
 static void leave_fleet(struct run *r)
@@ -658,7 +659,7 @@ static void leave_fleet(struct run *r)
 
         fleet_run_step(r->fleet);
         for (served *s = r->accounts; s != NULL; s = s->next) {
-            step_account(s, now);
+            step_account(r, s, now);
         }
         nanosleep(&pause, NULL);
         now = avito_posix_clock_ms(NULL);
@@ -842,10 +843,13 @@ static size_t collect(struct run *r, uint32_t *ms)
         *ms = due < *ms ? due : *ms;
         n += LISTENER_FDS;
     }
-    for (served *s = r->accounts; s != NULL; s = s->next) {
+    for (served **at = &r->open, *s; (s = *at) != NULL;) {
         if (!s->open) {
+            s->listed = false;
+            *at = s->next_open;
             continue;
         }
+        at = &s->next_open;
         n = add_lane(r, n, s, &s->reader->client, &s->reader->tcp);
         if (s->core.lane != NULL) {
             n = add_lane(r, n, s, s->core.lane->client, tcp_of(r, s->core.lane));
@@ -880,37 +884,53 @@ static uint32_t wait_ms(struct run *r, uint32_t now)
     if (resolve_fd() >= 0 || r->changing) {
         least(&ms, 50);
     }
-    for (const served *s = r->accounts; s != NULL; s = s->next) {
-        least(&ms, (int32_t)(s->due_ms - now) > 0 ? s->due_ms - now : 0);
+    if (due_first() != NULL) {
+        const uint32_t left = due_first()->at_ms - now;
+
+        least(&ms, (int32_t)left > 0 ? left : 0);
     }
     return ms;
 }
 
 /* After a step of an account. */
-static void note_due(served *s, uint32_t now)
+static void note_due(struct run *r, served *s, uint32_t now)
 {
     const uint32_t ms = gateway_account_deadline_ms(&s->core, now);
 
     lane_rest(s->reader);
     s->open = s->core.lane != NULL || avito_wants(&s->reader->client) != 0;
-    s->due_ms = now + (ms < 60000 ? ms : 60000);
+    if (s->open && !s->listed) {
+        s->listed = true;
+        s->next_open = r->open;
+        r->open = s;
+    }
+    due_at(&s->due, now + (ms < LATEST_MS ? ms : LATEST_MS));
 }
 
-static void step_account(served *s, uint32_t now)
+static void step_account(struct run *r, served *s, uint32_t now)
 {
     s->started = true;
-    gateway_account_step(&s->core, now);
-    note_due(s, now);
-}
-
-/* The write that the account waited for may have ended. */
-static void step_woken(served *s, uint32_t now)
-{
-    if (s->woken) {
+    if (s->woken) { /* the write that the account waited for may have ended */
         s->woken = false;
         gateway_saved(&s->core);
     }
-    step_account(s, now);
+    gateway_account_step(&s->core, now);
+    note_due(r, s, now);
+}
+
+/* Takes those that are due out of the list, which a step puts them into again. */
+static served *take_due(uint32_t now)
+{
+    served *all = NULL, **last = &all;
+    due_time *t;
+
+    while ((t = due_first()) != NULL && (int32_t)(t->at_ms - now) <= 0) {
+        due_never(t);
+        *last = (served *)t;
+        last = &(*last)->next_due;
+    }
+    *last = NULL;
+    return all;
 }
 
 /* Steps the accounts that are due: by time, by their descriptors, or by a write or look-up that has ended. */
@@ -920,55 +940,51 @@ static void step_accounts(struct run *r, size_t fds)
 
     for (size_t i = OWN_FDS + (r->listens ? LISTENER_FDS : 0); i < fds; i++) {
         if (r->fds[i].revents != 0 && r->owners[i] != NULL) {
-            r->owners[i]->due_ms = now;
+            due_at(&r->owners[i]->due, now);
         }
     }
     if (fds > 0 && r->fds[1].revents != 0) {
         resolve_take();
+        for (served *s = r->accounts; s != NULL; s = s->next) {
+            if (s->started) {
+                due_at(&s->due, now);
+            }
+        }
     }
     if (fds > 0 && r->fds[2].revents != 0) {
         writing_take();
     }
-    for (served *s = r->accounts; s != NULL; s = s->next) {
-        const bool looked_up = fds > 0 && r->fds[1].revents != 0 && s->started;
-
-        if (looked_up || s->woken || (int32_t)(s->due_ms - now) <= 0) {
-            step_woken(s, now);
-        }
+    for (served *s = take_due(now); s != NULL; s = s->next_due) {
+        step_account(r, s, now);
     }
 }
 
-/* Room for publications may have made any account due. */
-static void note_all(struct run *r, uint32_t now)
-{
-    for (served *s = r->accounts; s != NULL; s = s->next) {
-        if (s->started) {
-            note_due(s, now);
-        }
-    }
-}
-
-/* A packet of the broker may have made an account due. */
-static void step_broker(struct run *r)
+/* A packet of the broker may have made accounts due. */
+static void note_stirred(void *ctx, gateway *g)
 {
     const uint32_t now = avito_posix_clock_ms(NULL);
     gateway_account *a;
+
+    while ((a = gateway_stirred(g)) != NULL) {
+        served *s = a->o.ctx;
+
+        if (s->started) {
+            note_due(ctx, s, now);
+        }
+    }
+}
+
+static void step_broker(struct run *r)
+{
+    const uint32_t now = avito_posix_clock_ms(NULL);
 
     if (r->fleet != NULL) {
         fleet_run_step(r->fleet);
         return;
     }
     broker_step(&r->broker, &r->gateway, now);
-    if (gateway_step(&r->gateway, now)) {
-        note_all(r, now);
-    }
-    while ((a = gateway_stirred(&r->gateway)) != NULL) {
-        served *s = a->o.ctx;
-
-        if (s->started) {
-            note_due(s, now);
-        }
-    }
+    gateway_step(&r->gateway, now);
+    note_stirred(r, &r->gateway);
 }
 
 /* One turn of the loop: steps the broker, sleeps, then steps everything else. */

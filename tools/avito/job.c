@@ -544,8 +544,8 @@ static void acknowledge(gateway_account *a, struct gateway_job *j)
         const int rc = mqtt_acknowledge(a->priv.g->o.broker, j->packet_id, MQTT_REASON_SUCCESS);
 
         j->acknowledging = rc == MQTT_AGAIN;
-        a->priv.g->priv.blocked = a->priv.g->priv.blocked || j->acknowledging;
         if (j->acknowledging) {
+            gateway_block(a);
             return;
         }
         ledger_acknowledged(&a->ledger, j->id);
@@ -594,7 +594,7 @@ static bool refusal_can_be_said(gateway_account *a, struct gateway_job *j)
         return true;
     }
     if (mqtt_acknowledge(g->o.broker, j->packet_id, MQTT_REASON_SUCCESS) == MQTT_AGAIN) {
-        g->priv.blocked = true;
+        gateway_block(a);
         return false;
     }
     forget_packet(a, j);
@@ -1290,7 +1290,7 @@ static bool owes_answer(const gateway_account *a, uint32_t now_ms)
                          (j->refused && a->priv.refusals_under_way))) {
         j = j->next;
     }
-    return j != NULL && !g->priv.blocked && mqtt_is_connected(g->o.broker);
+    return j != NULL && !a->priv.blocked && mqtt_is_connected(g->o.broker);
 }
 
 static uint32_t pause_left(const struct gateway_job *j, uint32_t now_ms)

@@ -51,6 +51,7 @@ bool gateway_job_is_busy(const gateway_account *a);
 
 /* ---- of gateway.c, for jobs ---- */
 
+void gateway_block(gateway_account *a);
 int gateway_publish(gateway *g, const mqtt_publication *p, struct gateway_flight what);
 void gateway_say(gateway *g, const char *text);
 void gateway_account_warns(gateway_account *a, const char *text);

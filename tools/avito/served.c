@@ -79,20 +79,20 @@ static int load_inbox(void *ctx, int slot, void *data, size_t cap, size_t *len)
 
 /* The other slot is whole meanwhile, and each slot has a checksum: a torn one does not count. */
 int served_write_slot(writing *w, const char *folder, int slot, const void *data, size_t len,
-                      bool *woken)
+                      const writing_waiter *waiter)
 {
-    if (woken == NULL) {
+    if (waiter == NULL) {
         writing_end(w);
         return disk_overwrite(folder, slot_name(slot), data, len);
     }
-    return writing_step(w, disk_overwrite, folder, slot_name(slot), data, len, woken);
+    return writing_step(w, disk_overwrite, folder, slot_name(slot), data, len, waiter);
 }
 
 static int save_inbox(void *ctx, int slot, const void *data, size_t len)
 {
     served *s = ctx;
     const int rc = served_write_slot(&s->inbox_write, s->folder, slot, data, len,
-                                     s->core.accepting ? &s->woken : NULL);
+                                     s->core.accepting ? &s->waiter : NULL);
 
     s->saving = rc == AVITO_AGAIN;
     return s->saving ? (int)AVITO_ERR_FILE : rc;
@@ -103,7 +103,7 @@ static int append_ledger(void *ctx, const char *lines, size_t len)
     served *s = ctx;
 
     return writing_step(&s->ledger_write, disk_append, s->folder, SERVED_LEDGER, lines, len,
-                        &s->woken);
+                        &s->waiter);
 }
 
 static int replace_ledger(void *ctx, const char *lines, size_t len)
@@ -111,7 +111,7 @@ static int replace_ledger(void *ctx, const char *lines, size_t len)
     served *s = ctx;
 
     return writing_step(&s->ledger_write, disk_write, s->folder, SERVED_LEDGER, lines, len,
-                        &s->woken);
+                        &s->waiter);
 }
 
 int served_say_file(const char *folder, const char *file)
@@ -127,7 +127,7 @@ static int save_refused(void *ctx, const uint64_t hashes[GATEWAY_REFUSALS])
     served *s = ctx;
 
     return writing_step(&s->refused_write, disk_overwrite, s->folder, REFUSED_FILE, hashes,
-                        REFUSED_SIZE, &s->woken);
+                        REFUSED_SIZE, &s->waiter);
 }
 
 static int make_refused(const char *folder, const char *name, const void *data, size_t len)
@@ -283,6 +283,19 @@ static void compare_with_told(served *s)
 
 /* ---- opening ---- */
 
+void served_hurry(served *s)
+{
+    due_at(&s->due, avito_posix_clock_ms(NULL));
+}
+
+static void wake(void *ctx)
+{
+    served *s = ctx;
+
+    s->woken = true;
+    served_hurry(s);
+}
+
 /* Copies every text of the configuration, which may be read again, into one piece of memory. */
 static bool take_texts(served *s, const config *c, const account *from, avito_account_options *o)
 {
@@ -424,6 +437,7 @@ static served *make(const config *c, const account *from, bool notified, int *st
     memset(s, 0, offsetof(served, tokens)); /* buffers take memory only when they are used */
     s->lock = -1;
     s->wanted = true;
+    s->waiter = (writing_waiter){wake, s};
     s->fingerprint = served_fingerprint(c, from);
     if (!config_make_folder(from->folder, problem)) {
         fprintf(stderr, "avito gateway: %s\n", problem);
@@ -459,11 +473,15 @@ served *served_open(gateway *g, const config *c, const account *from, const char
         return NULL;
     }
     *status = take_lock(s);
+    if (*status == EXIT_DONE && !due_reserve()) {
+        *status = EXIT_LOCAL;
+    }
     *status = *status == EXIT_DONE ? add(s, g, webhook_url, stores) : *status;
     if (*status != EXIT_DONE) {
         served_free(s);
         return NULL;
     }
+    served_hurry(s);
     return s;
 }
 
@@ -472,6 +490,7 @@ void served_free(served *s)
     writing_end(&s->inbox_write);
     writing_end(&s->ledger_write);
     writing_end(&s->refused_write);
+    due_never(&s->due);
     if (s->reader != NULL) {
         if (s->reader->client.account != NULL) {
             avito_client_close(&s->reader->client);

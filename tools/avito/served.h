@@ -3,6 +3,7 @@
 #define AVITO_TOOLS_SERVED_H
 
 #include "config.h"
+#include "due.h"
 #include "gateway.h"
 #include "lane.h"
 #include "writing.h"
@@ -13,11 +14,13 @@
 #define SERVED_TOKEN_MAX 1024u
 
 typedef struct served {
-    struct served *next; /* these few are looked at in each turn: one line of the cache */
-    uint32_t due_ms;     /* when its next step is due */
-    bool started;        /* it had its first step */
-    bool open;           /* a lane of it may wait for its connection */
-    bool woken;          /* one of its writes has ended: a step is due */
+    due_time due; /* its next step; the first member */
+    struct served *next, *next_open, *next_due;
+    bool started; /* it had its first step */
+    bool open;    /* a lane of it may wait for its connection */
+    bool listed;  /* among those of which that is so, or was */
+    bool woken;   /* one of its writes has ended */
+    writing_waiter waiter;
     gateway_account core;
     avito_account account;
     lane *reader;
@@ -54,10 +57,10 @@ typedef struct served_stores {
 /* Reads one of the inbox's two files: AVITO_OK, AVITO_END if there is none, or an error. */
 int served_read_slot(const char *folder, int slot, void *data, size_t cap, size_t *len);
 
-/* Writes it. With `woken` in the background, as writing_step() does: for the acceptance of a message. Everything else
+/* Writes it. With a waiter in the background, as writing_step() does: for the acceptance of a message. Everything else
  * is written at once: it is rare, and nobody asks again, or only after a poll. */
 int served_write_slot(writing *w, const char *folder, int slot, const void *data, size_t len,
-                      bool *woken);
+                      const writing_waiter *waiter);
 
 /* Says why a file cannot be read or written, by errno. EXIT_LOCAL. */
 int served_say_file(const char *folder, const char *file);
@@ -72,6 +75,9 @@ int served_check(const config *c, const account *from);
  * `stores` NULL: its own files. */
 served *served_open(gateway *g, const config *c, const account *from, const char *webhook_url,
                     const served_stores *stores, int *status);
+
+/* Its next step is due at once. */
+void served_hurry(served *s);
 
 /* Frees the rest once the gateway no longer has it. */
 void served_free(served *s);

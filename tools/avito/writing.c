@@ -159,12 +159,12 @@ static void leave_over(writing *w)
 }
 
 int writing_step(writing *w, writing_function function, const char *folder, const char *name,
-                 const void *data, size_t len, bool *woken)
+                 const void *data, size_t len, const writing_waiter *waiter)
 {
     int rc = AVITO_AGAIN;
 
     pthread_mutex_lock(&lock);
-    w->woken = woken;
+    w->waiter = waiter;
     if (w->state == WRITING_ENDED || w->state == WRITING_TOLD) {
         const bool same = is_same(w, function, folder, name, data, len);
 
@@ -209,11 +209,11 @@ void writing_take(void)
     }
     pthread_mutex_lock(&lock);
     for (writing *w = over; w != NULL; w = w->next) {
-        if (w->woken == NULL) {
+        if (w->waiter == NULL) {
             forget(w);
             continue;
         }
-        *w->woken = true;
+        w->waiter->wake(w->waiter->ctx);
         w->state = WRITING_TOLD;
     }
     over = NULL;

@@ -7,6 +7,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Who waits for a write. wake() only notes it: it is called while writes are locked. */
+typedef struct writing_waiter {
+    void (*wake)(void *ctx);
+    void *ctx;
+} writing_waiter;
+
 /* A function of disk.h. */
 typedef int (*writing_function)(const char *folder, const char *name, const void *data, size_t len);
 
@@ -17,15 +23,15 @@ typedef struct writing {
     char *folder, *name, *data; /* in one piece of memory */
     size_t len;
     int state, result, error;
-    bool *woken; /* set by writing_take() when it has ended; NULL: its result is not wanted */
+    const writing_waiter *waiter; /* NULL: its result is not wanted */
 } writing;
 
-/* AVITO_AGAIN: it is in progress; call again with the same arguments when writing_take() has set
- * *woken. Then it gives the function's result, once, with its errno. AVITO_ERR_FILE if there is no
+/* AVITO_AGAIN: it is in progress; call again with the same arguments when writing_take() has woken
+ * the waiter. Then it gives the function's result, once, with its errno. AVITO_ERR_FILE if there is no
  * memory or thread for it. A write of other bytes in progress ends first, and these are written
  * after it. */
 int writing_step(writing *w, writing_function function, const char *folder, const char *name,
-                 const void *data, size_t len, bool *woken);
+                 const void *data, size_t len, const writing_waiter *waiter);
 
 /* Waits until it has no write in progress, and frees what it has. */
 void writing_end(writing *w);
@@ -33,7 +39,7 @@ void writing_end(writing *w);
 /* A descriptor that becomes readable when writes have ended; -1: none was ever begun. */
 int writing_fd(void);
 
-/* Call it when the descriptor is readable: sets *woken of the writes that have ended. */
+/* Call it when the descriptor is readable: wakes those whose writes have ended. */
 void writing_take(void);
 
 #endif
