@@ -656,6 +656,7 @@ static void *text_of(const char *name)
 /* Where results go; nobody reads them. */
 static char scratch[POINTERS][65536];
 
+/* A good argument for a parameter of this type and name. */
 static void *good(const char *type, const char *name, size_t at)
 {
     static const char *ids[] = {"v1"};
@@ -819,6 +820,7 @@ static void missing(const struct function *f, struct objects *o, const char *wha
     }
 }
 
+/* Calls every function with NULL for each of its pointers in turn. */
 static void each_pointer(bool waits)
 {
     for (size_t i = 0; i < FUNCTIONS; i++) {
@@ -1147,6 +1149,7 @@ static union {
 } spare;
 static char spare_room[65536];
 
+/* Replaces the first argument by an object that is not in use, with memory of its own. */
 static void use_spare(const struct function *f, struct objects *o)
 {
     static avito_arena arena;
@@ -1193,6 +1196,7 @@ static void close_spare(const struct function *f)
     }
 }
 
+/* Calls `f` from inside the hook `where`. */
 static void call_inside(const struct function *f, const char *where)
 {
     const struct rule *rule = rule_of(f->name);

@@ -185,6 +185,7 @@ static int read_whole(struct lane *l, size_t cap, size_t piece, struct text *wha
     return rc;
 }
 
+/* Reads the list as a whole, in memory of each size up to one that is enough. */
 static void collected(struct lane *l, const char *body)
 {
     struct text ample = {0}, got = {0};

@@ -189,6 +189,7 @@ static int get_self(struct lane *l, avito_self *self)
     return lane_run(l, avito_get_self(&l->client, &l->arena, self));
 }
 
+/* One call with the answer of `row`: its result, and what becomes of the connection. */
 static void play(struct lane *l, const struct row *row, const char *how, size_t at, size_t window)
 {
     avito_self self = {0};

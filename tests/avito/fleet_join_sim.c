@@ -620,6 +620,7 @@ static void kill_node(struct node *n)
     end_node(n, draw(30000));
 }
 
+/* Gives an account on a node the events of its connection, and steps its gateway. */
 static void step_place(struct place *p)
 {
     const uint32_t now = (uint32_t)now_ms;
@@ -864,6 +865,7 @@ static void torment_node(struct node *n)
     }
 }
 
+/* What the tormentor does at this moment. */
 static void torment(void)
 {
     struct node *n = &nodes[draw(NODES)];

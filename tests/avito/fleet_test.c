@@ -700,7 +700,7 @@ static void test_at_most_four_claims_at_once(void **state)
 
 /* A standby that slept for an hour has heard no beats for an hour: this says nothing about the
  * holder. */
-static void after_a_gap_timers_begin_anew(uint64_t seed)
+static void after_a_gap_timers_start_again(uint64_t seed)
 {
     int holder;
     unsigned claims;
@@ -719,11 +719,11 @@ static void after_a_gap_timers_begin_anew(uint64_t seed)
     assert_int_equal(world.claims, claims);
 }
 
-static void test_after_a_gap_timers_begin_anew(void **state)
+static void test_after_a_gap_timers_start_again(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 12; seed++) {
-        after_a_gap_timers_begin_anew(seed);
+        after_a_gap_timers_start_again(seed);
         world_end();
     }
 }
@@ -1510,7 +1510,7 @@ int main(void)
         cmocka_unit_test_teardown(test_online_ends_the_wait, tear_down),
         cmocka_unit_test_teardown(test_no_herd, tear_down),
         cmocka_unit_test_teardown(test_at_most_four_claims_at_once, tear_down),
-        cmocka_unit_test_teardown(test_after_a_gap_timers_begin_anew, tear_down),
+        cmocka_unit_test_teardown(test_after_a_gap_timers_start_again, tear_down),
         cmocka_unit_test_teardown(test_the_union_is_published, tear_down),
         cmocka_unit_test_teardown(test_the_further_state_wins, tear_down),
         cmocka_unit_test_teardown(test_hints_bring_back_what_the_broker_forgot, tear_down),

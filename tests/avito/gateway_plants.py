@@ -40,7 +40,7 @@ PLANTS = [
     ("the reason of a PUBACK is ignored", "gateway.c",
      "    } else if (reason == MQTT_REASON_NOBODY_LISTENS && holds(g)) {", "    } else if (false && holds(g)) {"),
     ("pauses of what nobody hears do not grow", "gateway.c", "    a->priv.held_ms = longer(a->priv.held_ms);\n", "    a->priv.held_ms = 1000;\n"),
-    ("pauses of what nobody hears do not begin anew", "gateway.c", "        a->priv.held = false;\n        a->priv.held_ms = 0;\n", "        a->priv.held = false;\n"),
+    ("pauses of what nobody hears do not start again", "gateway.c", "        a->priv.held = false;\n        a->priv.held_ms = 0;\n", "        a->priv.held = false;\n"),
     ("256 commands with QoS 0 are not the most", "job.c", "    return m->qos == 0 && count >= PLACES;\n", "    return count == SIZE_MAX;\n"),
     ("a refusal waits for the next poll", "job.c", "(j->refused && a->priv.refusals_under_way)", "(j->refused && a->priv.refusals_changed)"),
     ("what is lost with the connection is not published again", "gateway.c",

@@ -318,6 +318,7 @@ static void on_connect(const uint8_t *p)
     send_commands(false);
 }
 
+/* The broker gets a packet of the client. */
 static void on_packet(uint8_t first, const uint8_t *p, size_t len)
 {
     static const uint8_t granted[16] = {0};

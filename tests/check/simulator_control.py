@@ -294,7 +294,7 @@ def stories():
         check(status == 400 and service.door("store")["messages"], "one that is refused resets nothing")
         service.door("story", {**story, "write_answers": True, "reset": True})
         until(lambda: service.door("state")["story"]["state"] != "playing")
-        check([(m["text"], m["author"]) for m in service.door("store")["messages"]] == texts, "with reset it begins anew",
+        check([(m["text"], m["author"]) for m in service.door("store")["messages"]] == texts, "with reset it starts over",
               service.door("store")["messages"])
         service.door("reset", {})
         service.door("story", {**story, "wait_ms": 100})

@@ -14,6 +14,7 @@
 static char path[] = SECRET;
 static char buffer[AVITO_WEBHOOK_SIZE(64)];
 
+/* The status of the answer to a request for this target; 0: the check failed. */
 static int status_for(const char *target)
 {
     avito_webhook_options o = avito_webhook_options_default();

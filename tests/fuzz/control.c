@@ -71,6 +71,7 @@ static void check(const control_answer *a)
     }
 }
 
+/* Does what a line of the input says. */
 static void ask(char *line)
 {
     char *target = strchr(line, ' '), *body;

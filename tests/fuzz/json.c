@@ -59,6 +59,7 @@ static bool must_come(struct reader *r, char c)
     return r->error == 0;
 }
 
+/* Adds a code point as UTF-8. */
 static void encode(struct text *out, uint32_t c)
 {
     char b[4];
@@ -572,6 +573,7 @@ static void read_text(struct reader *r, const struct avitoi_schema *in,
     text_free(&text);
 }
 
+/* Does a value that begins with `c` fit the row? */
 static bool fits(const struct avitoi_schema_field *field, unsigned c)
 {
     switch ((int)field->kind) {

@@ -330,6 +330,7 @@ static const char *const voices[] = {"5f1c0d7e-22ab-4c55-8f00-9d1e6b7a3c11"};
 
 enum { CALLS = 21 };
 
+/* Begins the call that the input chooses. */
 static int start(struct lane *l, union model *m)
 {
     avito_client *c = &l->client;
@@ -422,6 +423,7 @@ static void show(struct text *out, unsigned call, const union model *m)
     }
 }
 
+/* Reads the next element of the list, and shows it. */
 static int next(struct lane *l, union model *m, bool *shown)
 {
     avito_client *c = &l->client;
@@ -487,6 +489,7 @@ static int confirm(struct lane *l, union model *m)
     return rc;
 }
 
+/* One call on a new lane, to its end, with what must hold after any call. */
 static int play(struct lane *l, const struct control *control, const uint8_t *data, size_t len,
                 uint32_t cuts)
 {

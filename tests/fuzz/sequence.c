@@ -974,6 +974,7 @@ static void forget_ended(void)
     }
 }
 
+/* Does up to `turns` things that the input chooses. */
 static void act(unsigned turns)
 {
     while (turns-- > 0 && input_left > 0) {

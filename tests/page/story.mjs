@@ -194,7 +194,7 @@ async function theStory(sim, page) {
   const story = JSON.parse(readFileSync(file, "utf8"));
   check(story.complete && story.steps.length > 15, "all of it can be saved", story.steps.length);
   await page.click("#reset");
-  check(await until(async () => (await sim.ask("store")).messages.length === 0 && await page.isVisible("#no-chats")), "everything can begin anew");
+  check(await until(async () => (await sim.ask("store")).messages.length === 0 && await page.isVisible("#no-chats")), "everything can start over");
   await page.check("#story-write");
   await page.setInputFiles("#story-file", file);
   check(await until(() => page.evaluate(() => /^Проиграна/.test(document.querySelector("#story-state").textContent))), "a story can be played again",

@@ -60,6 +60,7 @@ static void trace(void *ctx, const char *line)
     (void)snprintf(l->trace + used, sizeof l->trace - used, "%s\n", line);
 }
 
+/* A new account and a new client, in memory full of rubbish. */
 static void begin(struct lane *l, size_t window)
 {
     if (l->window.size != window) {

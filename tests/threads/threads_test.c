@@ -238,6 +238,7 @@ static int save(void *ctx, const avito_token *token)
     return AVITO_OK;
 }
 
+/* A new service, a new account, and its lanes. */
 static void begin(bool pairs, bool cancels)
 {
     avito_account_options a = avito_account_options_default();
@@ -308,6 +309,7 @@ static bool is_expected(const struct lane *l, int rc)
     }
 }
 
+/* A thread: makes calls of all kinds on its lane. */
 static void *run(void *ctx)
 {
     struct lane *l = ctx;

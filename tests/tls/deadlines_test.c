@@ -400,6 +400,7 @@ static void check_result(const struct function *f, enum anyone_habit habit, int 
     }
 }
 
+/* Every function on a plain lane, with a peer of each habit. */
 static void plain(bool waits)
 {
     const char *lane = waits ? "that waits" : "that is stepped";
@@ -487,6 +488,7 @@ static void test_send_once(void **state)
 
 /* ---- the inbox ---- */
 
+/* An inbox whose peer has this habit: each call ends in time, with bounded work. */
 static void inbox_with(enum anyone_habit habit, bool waits)
 {
     static char room[2048], slots[AVITO_INBOX_STATE_SIZE(8)];
@@ -542,6 +544,7 @@ enum caller {
     CALLERS
 };
 
+/* What the caller of the receiver sends in this turn. */
 static const char *caller_says(enum caller caller, unsigned turn)
 {
     static const char head[] = "POST /hook/0123456789abcdef HTTP/1.1\r\nHost: a\r\n";
@@ -678,6 +681,7 @@ static int tls_verdict(void)
                                       : AVITO_ERR_TIMEOUT_CONNECT;
 }
 
+/* One call over TLS, whose server has the habit `tls_habit`. */
 static void tls_with(const struct function *f, bool waits)
 {
     static const avito_transport_functions stepped = {
@@ -733,6 +737,7 @@ static void test_tls(void **state)
 enum { REAL_MS = 120, REAL_SLACK_MS = 2000 };
 enum tcp_habit { TCP_SILENT, TCP_SLOW, TCP_ENDLESS, TCP_HABITS };
 
+/* The other process: takes connections, and treats each as its habit says. */
 static void be_hostile(int listener, enum tcp_habit habit)
 {
     static const char head[] = "HTTP/1.1 200 OK\r\nContent-Length: 900000000\r\n\r\n{\"junk\":[1";
@@ -781,6 +786,7 @@ static int listen_somewhere(uint16_t *port)
     return listener;
 }
 
+/* One call over TCP, to the hostile process at `port`. */
 static void tcp_with(const struct function *f, uint16_t port, bool waits)
 {
     const struct function *next = next_of(f);

@@ -55,6 +55,7 @@ static struct {
     uint32_t last_ms;
 } w;
 
+/* Moves bytes between the TLS server and the service behind it. */
 static void pump(void)
 {
     static char bytes[16384];
@@ -183,6 +184,7 @@ static void pass(int64_t seconds)
     w.last_ms = w.peer.now_ms;
 }
 
+/* Sets up account, lane and TLS for a life that begins at BEGIN. */
 static void begin(void)
 {
     static const avito_transport_functions line = {line_connect, line_send,  line_recv, line_wants,

@@ -658,6 +658,7 @@ typedef struct told {
     char target[128], answer[64], message[40];
 } told;
 
+/* The hook: counts events, and keeps what the last ones said. */
 static void see(void *ctx, const sim_event *e)
 {
     told *s = ctx;

@@ -922,7 +922,7 @@ static void test_slow_reader_of_a_refusal(void **state)
     assert_true(avito_webhook_finished(&hook));
 }
 
-static void test_idle_time_begins_anew(void **state)
+static void test_idle_time_starts_again(void **state)
 {
     (void)state;
     begin_with_times(300, 1000, 0);
@@ -1097,7 +1097,7 @@ int main(void)
         cmocka_unit_test(test_slow_sender),
         cmocka_unit_test(test_slow_reader),
         cmocka_unit_test(test_slow_reader_of_a_refusal),
-        cmocka_unit_test(test_idle_time_begins_anew),
+        cmocka_unit_test(test_idle_time_starts_again),
         cmocka_unit_test(test_empty_line_after_a_request),
         cmocka_unit_test(test_done_and_sent_without_need),
         cmocka_unit_test(test_verifier),

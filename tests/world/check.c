@@ -122,6 +122,7 @@ static void check_stored(world *w, note *n, const sim_message_info *m)
     }
 }
 
+/* Notes a message that the service has stored. */
 static void add_note(world *w, const sim_message_info *m)
 {
     note *n;
@@ -144,7 +145,7 @@ static void add_note(world *w, const sim_message_info *m)
     n->request = m->request;
     n->job = -1;
     *place_of(w, n->id, strlen(n->id)) = (uint32_t)++w->note_count;
-    check_looks_anew(w, n->chat);
+    check_looks_reset(w, n->chat);
     if (n->odd) {
         happened(w, F_ODD_TIME, -1);
     }
@@ -230,6 +231,7 @@ static bool owed(const world *w, const note *n)
            !given_up(w, n);
 }
 
+/* Must the inbox not give this message, because it is older than the start? */
 static bool forbidden(const world *w, const note *n)
 {
     const avito_inbox_options *o = &w->device.inbox_options;
@@ -476,7 +478,7 @@ void check_looks(world *w, const char *chat)
 {
     const avito_inbox_options *o = &w->device.inbox_options;
     if (shows_late(w, chat)) {
-        check_looks_anew(w, chat);
+        check_looks_reset(w, chat);
     }
     for (size_t i = 0; i < w->look_count; i++) {
         look *l = &w->looks[i];
@@ -489,7 +491,7 @@ void check_looks(world *w, const char *chat)
     }
 }
 
-void check_looks_anew(world *w, const char *chat)
+void check_looks_reset(world *w, const char *chat)
 {
     for (size_t i = 0; i < w->look_count; i++) {
         if (chat == NULL || strcmp(w->looks[i].chat, chat) == 0) {

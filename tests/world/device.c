@@ -364,7 +364,7 @@ void device_crash(world *w)
     w->rate_until = 0;
     w->refresh_open = false; /* this is not stored: it is tried, and then known */
     w->was_in_doubt = false;
-    check_looks_anew(w, NULL);
+    check_looks_reset(w, NULL);
     net_drop_all(w);
     forget(&d->tokens);
     forget(&d->state);
@@ -426,6 +426,7 @@ static bool chat_is_busy(const world *w, const char *chat)
     return false;
 }
 
+/* The bot may want to answer this message: then there is one more job. */
 static void want_answer(world *w, const avito_message *m)
 {
     job *j;
@@ -576,6 +577,7 @@ static void call_a_person(world *w, int rc)
     }
 }
 
+/* An idle lane begins a call: for a job if there is one, else any other. */
 static int begin_something(world *w, struct lane *l)
 {
     avito_arena_reset(&l->arena);
@@ -762,6 +764,7 @@ static void browse_on(world *w, struct lane *l, int rc)
     }
 }
 
+/* A call of a lane has given `rc`: checks it, and goes on to the next call of the same job. */
 static void call_over(world *w, struct lane *l, int rc)
 {
     job_state state;
@@ -859,6 +862,7 @@ void device_ages(world *w)
     }
 }
 
+/* One step of a lane of the bot's. */
 static int lane_step(world *w, struct lane *l)
 {
     if (l->act == ACT_NONE) {
@@ -1005,6 +1009,7 @@ static int own_step(world *w, struct lane *l)
     return rc == AVITO_AGAIN || avito_list_open(&l->client) ? rc : own_over(l, rc);
 }
 
+/* One step of the inbox's lane: the program's own list, a message in hand, or the inbox. */
 static int inbox_step(world *w)
 {
     device *d = &w->device;
@@ -1050,6 +1055,7 @@ static int inbox_step(world *w)
     return rc;
 }
 
+/* A lane's turn, with what is checked around it. */
 static void one_turn(world *w, struct lane *l)
 {
     const uint64_t moved = l->moved;

@@ -10,6 +10,7 @@
 
 /* ---------------------------------------------------------------- one direction */
 
+/* Puts a segment on its way, which does not overtake the one before. */
 static void flow_put(flow *f, const void *bytes, size_t len, int64_t due)
 {
     if (len == 0) {
@@ -611,6 +612,7 @@ static void deliver(world *w, struct link *k)
     }
 }
 
+/* Takes the service's bytes, and puts them on their way to the client. */
 static void collect(world *w, struct link *k)
 {
     unsigned char bytes[4096];

@@ -136,7 +136,7 @@ static void delete_note(world *w, note *n)
 {
     say(w, "%s is deleted", n->id);
     n->deleted = true;
-    check_looks_anew(w, n->chat);
+    check_looks_reset(w, n->chat);
     n->gone = n->gone || (w->plan.vanish && !n->own && n->visible_ms <= w->now);
     (void)sim_delete(w->service, n->id);
 }
@@ -171,6 +171,7 @@ static void rows_slide(world *w, const sim_request_info *r)
     }
 }
 
+/* A person does something. */
 static void person(world *w)
 {
     const char *chat = some_chat(w);
@@ -255,6 +256,7 @@ static void unpaid(world *w, sim_tariff tariff, int64_t ms)
     say(w, "the tariff is not paid: %s", tariff == SIM_TARIFF_402 ? "402" : "texts are hidden");
 }
 
+/* The service changes its mood: refuses everything for a while, drops tokens, lacks the tariff. */
 static void moods(world *w)
 {
     static const int statuses[] = {401, 403, 429, 500, 502, 503};
@@ -333,6 +335,7 @@ static fault fault_of(int status)
                            : F_S5XX;
 }
 
+/* The answer is a refusal with this status, in one of the forms that were seen. */
 static void refuse(world *w, sim_fault *f, const sim_request_info *r, int status, int lane)
 {
     static const sim_body said[] = {SIM_BODY_SPEC, SIM_BODY_MESSAGES, SIM_BODY_ERRORS,
@@ -356,6 +359,7 @@ static void refuse(world *w, sim_fault *f, const sim_request_info *r, int status
     happened(w, fault_of(status), lane);
 }
 
+/* The answer is right, in a framing that is rare. */
 static void strange_framing(world *w, sim_fault *f)
 {
     switch (below(w, 6)) {
@@ -391,6 +395,7 @@ static void lose(world *w, sim_fault *f, int lane)
     happened(w, F_LOST_ANSWER, lane);
 }
 
+/* Chooses one fault for the answer to this request. */
 static void one_fault(world *w, sim_fault *f, const sim_request_info *r, int lane)
 {
     static const int statuses[] = {401, 403, 429, 500, 503, 400, 402, 413};
@@ -479,7 +484,7 @@ static void note_look(world *w, const sim_request_info *r, const sim_fault *f)
         check_looks(w, r->chat_id);
     }
     if (f->status != 0 || f->corrupt || f->no_answer || f->stall || f->cut || r->refusal != 0) {
-        check_looks_anew(w, NULL); /* after a failure its chat is read again, and others wait */
+        check_looks_reset(w, NULL); /* after a failure its chat is read again, and others wait */
     }
     w->looks[i].spoilt = f->corrupt || (!first && w->looks[i].spoilt);
     if (f->status == 403 || f->status == 404 || r->refusal == 403 || r->refusal == 404) {
@@ -487,6 +492,7 @@ static void note_look(world *w, const sim_request_info *r, const sim_fault *f)
     }
 }
 
+/* Notes what a request that the service carries out means for later checks. */
 static void note_served(world *w, const sim_request_info *r, const struct link *k)
 {
     const int lane = k != NULL ? k->lane : 99;

@@ -135,6 +135,7 @@ void room_free(room *r)
 
 /* ---------------------------------------------------------------- options of a run */
 
+/* Draws which kinds of trouble this run has. */
 static void draw_kinds(world *w)
 {
     plan *p = &w->plan;
@@ -182,6 +183,7 @@ static void draw_foreign(plan *p)
     p->token_lifetime_s = 86400;
 }
 
+/* Draws how much of everything this run has. */
 static void draw_plan(world *w)
 {
     static const unsigned records[] = {0, 2, 64, 64, 8};
@@ -237,6 +239,7 @@ static void soak_plan(world *w)
     p->late_max_ms = 59000;
 }
 
+/* Makes the world of this seed: its plan, its clocks, the service, the device. */
 static void begin(world *w)
 {
     sim_options *o = &w->service_options;

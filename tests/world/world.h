@@ -540,8 +540,8 @@ void check_request_begins(world *w, struct lane *l, struct link *k);
 void check_marked(world *w, const char *chat);
 void check_round(world *w);
 void check_hidden(world *w);
-void check_looks(world *w, const char *chat);      /* another look at it */
-void check_looks_anew(world *w, const char *chat); /* it changed; NULL: something failed */
+void check_looks(world *w, const char *chat);       /* another look at it */
+void check_looks_reset(world *w, const char *chat); /* it changed; NULL: something failed */
 void check_refused(world *w, const avito_client *c, int rc);
 void check_outcome(world *w, const struct lane *l, int rc);
 void check_read_back(world *w, struct lane *l);

@@ -58,6 +58,7 @@ static int take_key(broker *b, const config *c, bool tls)
 
 /* ---- the link ---- */
 
+/* Puts TLS over *transport. */
 static int open_tls(broker *b, const config *c, avito_transport *transport)
 {
     const avito_anchors *roots = roots_of(config_value(c, "mqtt", "ca_file"));
@@ -84,6 +85,7 @@ static int open_tls(broker *b, const config *c, avito_transport *transport)
     return EXIT_DONE;
 }
 
+/* Sets up TCP, TLS if asked for, and the MQTT client over them. */
 static int open_link(broker *b, const config *c, const broker_as *as, bool tls)
 {
     avito_tcp_options tcp = avito_tcp_options_default();

@@ -354,7 +354,7 @@ int run_export(const arguments *a)
     }
     if (status == EXIT_DONE && is_complete) {
         session_remark(e.session,
-                       say(TEXT("This export is complete: give another file name to begin anew.",
+                       say(TEXT("This export is complete: give another file name to start over.",
                                 "Эта выгрузка уже полная: для новой укажите другое имя файла.")));
     } else {
         status = status == EXIT_DONE ? session_user(e.session) : status;

@@ -1234,6 +1234,7 @@ static void read_beat(fleet *f, fleet_node *n, avito_json_value beat, bool store
     }
 }
 
+/* A beat of a node, or, when it is empty, the node's end. */
 static void take_beat(fleet *f, avito_str name, const mqtt_message *m, uint32_t now_ms)
 {
     fleet_node *n = strlen(f->o.node) == name.len && memcmp(name.ptr, f->o.node, name.len) == 0

@@ -555,6 +555,7 @@ static int publish_gateway_status(gateway *g, const char *word)
     return gateway_publish(g, &p, what);
 }
 
+/* Publishes what is due for the gateway itself; each only after the one before. */
 static void flush_gateway(gateway *g, uint32_t now_ms)
 {
     unsigned *due = &g->priv.due;
@@ -772,6 +773,7 @@ static void message_acknowledged(gateway_account *a, uint8_t reason, uint32_t no
     }
 }
 
+/* Tells people what the inbox has met. */
 static void tell_events(gateway_account *a)
 {
     static const struct {
@@ -785,7 +787,7 @@ static void tell_events(gateway_account *a)
          {"the service does not let all be read: some may be missing",
           "сервис даёт прочесть не всё: некоторых может не хватать"}},
         {AVITO_INBOX_STATE_LOST,
-         {"the stored state could not be read: it begins anew",
+         {"the stored state could not be read: it starts over",
           "сохранённое состояние не прочлось: начато заново"}},
         {AVITO_INBOX_TIME,
          {"a time ahead of the service's was not believed: some may come twice",
@@ -929,6 +931,7 @@ static uint32_t unread_after_ms(const gateway_account *a)
     return a->priv.unread_due ? UNREAD_EVERY_MS : a->priv.unread > 0 ? UNREAD_AGAIN_MS : UINT32_MAX;
 }
 
+/* Makes jobs of its own when their time has come: unread chats, the webhook, old entries. */
 static void ask_for_itself(gateway_account *a, uint32_t now_ms)
 {
     const bool ready = a->priv.g->priv.ready;

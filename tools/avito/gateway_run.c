@@ -366,6 +366,7 @@ static int take_hold(const struct run *r, gateway_options *o)
                               say(TEXT("hold is auto, yes or no", "hold бывает auto, yes и no")));
 }
 
+/* Reads [gateway]. */
 static int take_options(struct run *r, gateway_options *o)
 {
     const char *discovery = config_value(&r->config, "gateway", "discovery");
@@ -618,6 +619,7 @@ static int open_all(struct run *r)
     return status == EXIT_DONE ? want_accounts(r, &r->config, false) : status;
 }
 
+/* Closes accounts, lanes, broker and listener, and lets go of the lock. */
 static void close_all(struct run *r)
 {
     fleet_run_free(r->fleet);

@@ -739,6 +739,7 @@ static uint32_t longest_call_ms(const gateway_account *a, const struct gateway_j
     return turn_ms(a) + ms;
 }
 
+/* Begins the call that the job's phase wants, on the account's lane. */
 static int begin_call(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
 {
     avito_arena_reset(a->lane->arena);

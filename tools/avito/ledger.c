@@ -48,6 +48,7 @@ static const char *const *strings_of(const ledger_entry *e, const char **out)
     return out;
 }
 
+/* A copy of the entry with its strings, in one piece of memory. NULL: out of memory. */
 static struct ledger_row *new_row(const ledger_entry *e)
 {
     const char *strings[6];

@@ -134,6 +134,7 @@ static unsigned connect_flags(const mqtt *c)
     return flags | (c->o.user != NULL ? 0x80u : 0) | (c->o.password != NULL ? 0x40u : 0);
 }
 
+/* What follows the fixed header of CONNECT: section 3.1. */
 static void connect_body(struct writer *w, const void *from)
 {
     const mqtt *c = from;

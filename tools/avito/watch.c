@@ -242,7 +242,7 @@ static void say_events(struct watch *w)
                                 "Сообщение датировано будущим; его времени нет веры.")));
     }
     if (events & AVITO_INBOX_STATE_LOST) {
-        session_remark(w->session, say(TEXT("The stored state could not be read: beginning anew.",
+        session_remark(w->session, say(TEXT("The stored state could not be read: starting over.",
                                             "Сохранённое состояние не прочлось: начато заново.")));
     }
 }

@@ -206,7 +206,7 @@ bool act_story(control *c, cJSON *o)
 {
     const char *why = story_wrong(o);
     if (why == NULL && value_number(o, "reset") != 0 && !c->reset(c->ctx, 0)) {
-        why = "it cannot begin anew";
+        why = "it cannot start over";
     }
     if (why == NULL) {
         story_play(&c->story, c->service, cJSON_Duplicate(o, true));

@@ -35,10 +35,10 @@ static const room rooms[] = {
     {"POST", "/tokens", act_tokens, "do!", true, "do: expire or revoke, all that were given"},
     {"POST", "/code", act_code, "scope", false, "an authorization code. Gives code"},
     {"POST", "/option", act_option, "*", true, "sets any of the options below; /state shows them"},
-    {"POST", "/reset", act_reset, "chats#", false, "begins anew, with so many chats"},
+    {"POST", "/reset", act_reset, "chats#", false, "starts over, with this many chats"},
     {"POST", "/story", act_story, "story!# complete# steps[ wait_ms# write_answers# reset#", false,
      "plays what GET /story gave: waits up to wait_ms (10000) for each answer of the account, or "
-     "with write_answers writes it itself; with reset begins anew first, without chats. How it "
+     "with write_answers writes it itself; with reset starts over first, without chats. How it "
      "goes: story in /state"},
     {"GET", "/story", look_story, "", false, "all that was done, and the answers that came"},
     {"GET", "/state", look_state, "", false, "everything but messages, and the id for /changes"},

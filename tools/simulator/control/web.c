@@ -52,6 +52,7 @@ struct web_visitor {
 
 /* ---------------------------------------------------------------- writing */
 
+/* The reason phrase of a status that is answered here. */
 static const char *reason(int status)
 {
     switch (status) {

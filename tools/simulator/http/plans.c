@@ -98,6 +98,7 @@ static bool set_number(sim_fault *f, const char *word, const char *text)
     return true;
 }
 
+/* A fault with a text, or with two numbers. False: there is none of this name, or the value is wrong. */
 static bool set_text(sim *s, sim_fault *f, const char *word, const char *text)
 {
     unsigned long byte = 0, ms = 0;

@@ -53,6 +53,7 @@ static bool take_word(program *p, const char *name, const char *value)
     return false;
 }
 
+/* An option whose value is a number. False: there is none of this name, or the value is wrong. */
 static bool take_number(program *p, const char *name, const char *value)
 {
     int64_t n = 0;
@@ -88,6 +89,7 @@ static bool take_number(program *p, const char *name, const char *value)
     return true;
 }
 
+/* An option whose value is a text. False: there is none of this name, or there are too many of it. */
 static bool take_text(program *p, const char *name, const char *value)
 {
     const struct {

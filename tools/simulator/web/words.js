@@ -112,7 +112,7 @@ const words = {
   storyPlaying: ["Идёт: {done} из {count}", "Playing: {done} of {count}"],
   storyDone: ["Проиграна: {count}", "Played: {count}"],
   storyFailed: ["Остановилась: {why}", "Stopped: {why}"],
-  startAnew: ["С начала", "Start anew"],
+  startAnew: ["С начала", "Start over"],
   reset: ["Сбросить всё", "Reset everything"],
   connect: ["Подключение", "Connect"],
   connectIntro: ["В другом терминале, в папке проекта:", "In another terminal, in the project's folder:"],
