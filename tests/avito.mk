@@ -8,8 +8,8 @@ $(AVITO_TESTS): build/tests/%_test: build/obj/tests/avito/%_test.san.o build/obj
 # The MQTT client against mosquitto and aedes.
 TEST_SCRIPTS  += tests/avito/mqtt_brokers.sh
 TEST_PACKAGES += mosquitto
-build/mqtt_talk: $(patsubst %,build/obj/%.san.o,tests/avito/mqtt_talk $(addprefix tools/avito/,mqtt mqtt_link language russian))
-	$(CC) $(SANITIZE) $^ -o $@
+build/mqtt_talk: $(patsubst %,build/obj/%.san.o,tests/avito/mqtt_talk $(addprefix tools/avito/,mqtt mqtt_link language russian)) $(LIBRARY)
+	$(CC) $(SANITIZE) $^ -o $@ -lbearssl
 test-programs: build/mqtt_talk
 
 # The program as people use it; WATCH_KILLS=1000 kills `watch --exec` that often.

@@ -15,12 +15,15 @@ FUZZ_MSAN_PROGRAMS := $(FUZZ_MSAN:%=build/fuzz-msan/%)
 FUZZ_TINY_PROGRAMS := $(FUZZ_TINY:%=build/fuzz-tiny/%)
 FUZZ_ALL := $(FUZZ_PROGRAMS) $(FUZZ_MSAN_PROGRAMS) $(FUZZ_TINY_PROGRAMS)
 
-# AVITO_STATIC: only what a target uses is compiled. That of the program is linked with a library of its own.
-FUZZ_FLAGS := -std=c99 -g -DAVITO_STATIC=1 -Wall -Wextra -Wno-unused-function -Werror $(INCLUDES) -Itests/fuzz -D_GNU_SOURCE
+# Those that see only the interface are linked with one implementation for each build, tests/fuzz/impl.c.
+# The others have it in them: with AVITO_STATIC only what they use is compiled.
+FUZZ_LINKED := response notification raw_json sequence stored program
+
+FUZZ_FLAGS := -std=c99 -g1 -Wall -Wextra -Wno-unused-function -Werror $(INCLUDES) -Itests/fuzz -D_GNU_SOURCE
 FUZZ_ASAN := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
-$(FUZZ_PROGRAMS): FUZZ_FLAGS += -O1 $(FUZZ_ASAN)
-$(FUZZ_TINY_PROGRAMS): FUZZ_FLAGS += -Os $(FUZZ_ASAN) -DAVITO_TINY=1 -DAVITO_WITH_SIMD=0 -DAVITO_WITH_SHORTCUTS=0
-$(FUZZ_MSAN_PROGRAMS): FUZZ_FLAGS += -O1 -fsanitize=fuzzer,memory -fsanitize-memory-track-origins
+FUZZ_FLAGS_fuzz = -O1 $(FUZZ_ASAN)
+FUZZ_FLAGS_fuzz-tiny = -Os $(FUZZ_ASAN) -DAVITO_TINY=1 -DAVITO_WITH_SIMD=0 -DAVITO_WITH_SHORTCUTS=0
+FUZZ_FLAGS_fuzz-msan := -O1 -fsanitize=fuzzer,memory -fsanitize-memory-track-origins
 
 # The sources of each, besides tests/fuzz/NAME.c, and its libraries.
 fuzz_of = $(patsubst %,build/fuzz/%,$(1)) $(patsubst %,build/fuzz-msan/%,$(filter $(1),$(FUZZ_MSAN))) \
@@ -29,26 +32,31 @@ $(call fuzz_of,response): tests/support/clock.c
 $(call fuzz_of,json): tests/fuzz/json_portable.c tests/fuzz/filter.h
 $(call fuzz_of,response notification json raw_json): tests/support/dump.c
 $(call fuzz_of,stored): tests/support/anyone.c
+$(filter-out build/fuzz-msan/%,$(call fuzz_of,$(FUZZ_LINKED) pem tls_server)): FUZZ_LIBS := -lbearssl
 $(call fuzz_of,webhook_request): FUZZ_LIBS := -lhttp_parser
-$(call fuzz_of,stored pem tls_server): FUZZ_LIBS := -lbearssl
 build/fuzz/control: FUZZ_LIBS = $(SIMULATOR_LIBS) # and its sources: tools/simulator.mk
-build/fuzz/program: $(addprefix tools/avito/,language.c russian.c ledger.c jsonl.c) tests/compile/impl.c
-build/fuzz/program: FUZZ_FLAGS += -Itools/avito -UAVITO_STATIC
-build/fuzz/program: FUZZ_LIBS := -linih
+build/fuzz/program: $(addprefix tools/avito/,language.c russian.c ledger.c jsonl.c)
+build/fuzz/program: FUZZ_LIBS := -linih -lbearssl
+build/fuzz/program: FUZZ_OWN := -Itools/avito
 
+# $(1): a build, $(2): its targets that are linked
 define fuzz_rule
-$(1)/%: tests/fuzz/%.c tests/fuzz/fuzz.h $$(HEADER)
+build/$(1)/impl.o: tests/fuzz/impl.c tests/fuzz/impl.h $$(HEADER)
 	@mkdir -p $$(@D)
-	$$(CLANG) $$(FUZZ_FLAGS) $$(filter %.c,$$^) $$(FUZZ_LIBS) -o $$@
+	$$(CLANG) $$(FUZZ_FLAGS) $$(FUZZ_FLAGS_$(1)) $(if $(filter fuzz-msan,$(1)),,$$(LIBRARY_FLAGS)) -c $$< -o $$@
+$(2): build/$(1)/impl.o
+build/$(1)/%: tests/fuzz/%.c tests/fuzz/fuzz.h $$(HEADER)
+	@mkdir -p $$(@D)
+	$$(CLANG) $$(FUZZ_FLAGS) $$(FUZZ_FLAGS_$(1)) $$(FUZZ_OWN) $$(if $$(filter %.o,$$^),,-DAVITO_STATIC=1) \
+	    $$(filter %.c %.o,$$^) $$(FUZZ_LIBS) -o $$@
 endef
-$(foreach d,build/fuzz build/fuzz-msan build/fuzz-tiny,$(eval $(call fuzz_rule,$(d))))
+$(foreach b,fuzz fuzz-msan fuzz-tiny,$(eval $(call fuzz_rule,$(b),$(filter build/$(b)/%,$(call fuzz_of,$(FUZZ_LINKED))))))
 
 # Recorded servers to begin with.
 build/fuzz/tls_server: build/fuzz/record_tls
-build/fuzz/record_tls: tests/fuzz/record_tls.c tests/tls/peer.c tests/fuzz/tls_talk.h $(HEADER) build/tls/done
+build/fuzz/record_tls: tests/fuzz/record_tls.c tests/tls/peer.c tests/fuzz/tls_talk.h build/lib/avito.o build/tls/done
 	@mkdir -p $(@D)
-	$(CC) -std=c99 -g -O1 $(WARN) $(INCLUDES) -Itests/fuzz -D_GNU_SOURCE -DAVITO_WITH_POSIX=1 -DAVITO_WITH_BEARSSL=1 \
-	    $(filter %.c,$^) -lssl -lcrypto -lbearssl -o $@
+	$(CC) -std=c99 -g1 -O1 $(WARN) $(INCLUDES) -Itests/fuzz -D_GNU_SOURCE $(LIBRARY_FLAGS) $(filter %.c %.o,$^) -lssl -lcrypto -lbearssl -o $@
 build/fuzz/pem: build/tls/done
 
 .PHONY: fuzz fuzz-programs fuzz-list
@@ -62,8 +70,8 @@ fuzz: packages fuzz-programs ## every fuzz target for FUZZ_SECONDS (60), two at 
 
 # The tests of the core under MemorySanitizer, each with the implementation in it. Those that need a library
 # that is not compiled here are left out.
-MSAN_UNIT := text filter body_framing request machine head_lines webhook_receiver
-MSAN_API := answer call decode errors inbox list list_memory raw_json response settle show token words
+MSAN_UNIT := text filter body_framing request machine head_lines
+MSAN_API := answer call decode errors inbox list list_memory raw_json response settle show token webhook_receiver words
 MSAN_TESTS := $(MSAN_UNIT:%=build/msan/unit/%_test) $(MSAN_API:%=build/msan/api/%_test)
 MSAN_FLAGS := -std=c99 -g -O1 -fsanitize=memory -fsanitize-memory-track-origins $(INCLUDES) -D_GNU_SOURCE
 build/msan/header.o: $(HEADER)

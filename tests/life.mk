@@ -14,8 +14,8 @@ build/long_life/leaf.pem:
 	    -subj "/CN=leaf" && echo "subjectAltName=DNS:api.example.test" >leaf.ext && \
 	    openssl x509 -req -in leaf.csr -CA root.pem -CAkey root.key -CAcreateserial -days 63000 \
 	    -extfile leaf.ext -out leaf.pem; } >log.txt 2>&1 || { cat log.txt; exit 1; }
-build/long_life/long_life: tests/tls/long_life_test.c tests/support/anyone.c $(HEADER) build/long_life/leaf.pem
-	$(CC) $(INCLUDES) -D_GNU_SOURCE $(CFLAGS_OPT) $(LIBRARY_FLAGS) tests/tls/transports.c $(filter %.c,$^) -o $@ \
+build/long_life/long_life: tests/tls/long_life_test.c tests/support/anyone.c build/lib/avito.o build/long_life/leaf.pem
+	$(CC) $(INCLUDES) -D_GNU_SOURCE $(CFLAGS_OPT) $(LIBRARY_FLAGS) $(filter %.c %.o,$^) -o $@ \
 	    -lcmocka -lbearssl -lssl -lcrypto
 .PHONY: long-life
 long-life: packages ## a million calls in one process over TLS, from 2037 until 2112

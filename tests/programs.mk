@@ -44,15 +44,15 @@ test-programs: build/threads_test
 TEST_PACKAGES += nginx-light libcjson-dev
 TEST_PROGRAMS += build/tests/calls_test
 
-CALLS_OBJECTS := $(patsubst %,build/obj/tests/tls/%.san.o,calls service transports)
+CALLS_OBJECTS := $(patsubst %,build/obj/tests/tls/%.san.o,calls service) $(LIBRARY)
 build/obj/tests/tls/calls.san.o: CFLAGS_EXTRA += -DAVITO_WITH_POSIX=1 -DAVITO_WITH_BEARSSL=1
 
 build/tests/calls_test: $(CALLS_OBJECTS) build/simulator build/certs
 	@mkdir -p $(@D)
 	$(CC) $(SANITIZE) $(CALLS_OBJECTS) -o $@ -lcmocka -lbearssl -lcjson
 
-# Tests of the bundled transports: TCP by POSIX sockets, TLS by BearSSL. They need the whole
-# implementation (build/obj/...) and certificates, which tests/tls/certs.sh makes.
+# Tests of the bundled transports: TCP by POSIX sockets, TLS by BearSSL. They need certificates, which
+# tests/tls/certs.sh makes.
 
 TEST_PACKAGES += libssl-dev openssl ca-certificates
 
@@ -62,15 +62,13 @@ TEST_SCRIPTS += tests/tls/links.sh
 # These include the implementation themselves:
 TLS_UNIT_TESTS := build/tests/cert_test
 
-# The two transports alone do not need the rest of the client: tests/tls/transports.c holds the
-# implementation with both of them.
-TLS_OBJECTS := build/obj/tests/tls/peer.san.o build/obj/tests/tls/transports.san.o
-$(filter-out $(TLS_UNIT_TESTS),$(TLS_TESTS)): $(TLS_OBJECTS)
+TLS_PEER := build/obj/tests/tls/peer.san.o
+$(filter-out $(TLS_UNIT_TESTS),$(TLS_TESTS)): $(TLS_PEER) $(LIBRARY)
 $(TLS_TESTS): build/tests/%: build/obj/tests/tls/%.san.o build/tls/done
 	@mkdir -p $(@D)
 	$(CC) $(SANITIZE) $(filter %.o,$^) -o $@ -lcmocka -lbearssl $(LDLIBS) -lssl -lcrypto -lpthread
 
-$(patsubst build/tests/%,build/obj/tests/tls/%.san.o,$(TLS_TESTS)) $(TLS_OBJECTS): \
+$(patsubst build/tests/%,build/obj/tests/tls/%.san.o,$(TLS_TESTS)) $(TLS_PEER): \
     CFLAGS_EXTRA += -DAVITO_WITH_POSIX=1 -DAVITO_WITH_BEARSSL=1
 
 build/tls/done: tests/tls/certs.sh
@@ -104,7 +102,7 @@ build/careless/functions.h: tests/api/careless.py $(HEADER)
 build/obj/tests/api/careless_test.san.o: build/careless/functions.h
 build/obj/tests/api/careless_test.san.o: CFLAGS_EXTRA += -Ibuild/careless $(LIBRARY_FLAGS)
 
-# The file store on an interposed file system: tests/unit/store_disk.h.
+# The file store on an interposed file system: tests/api/store_disk.h.
 build/tests/store_test: LDLIBS += -Wl,--wrap=openat,--wrap=close,--wrap=read,--wrap=write,--wrap=fsync,--wrap=fstat \
     -Wl,--wrap=ftruncate,--wrap=flock,--wrap=unlinkat,--wrap=renameat,--wrap=mkdir,--wrap=fdopendir \
     -Wl,--wrap=readdir,--wrap=closedir,--wrap=pread,--wrap=clock_gettime,--wrap=time,--wrap=poll

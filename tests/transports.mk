@@ -19,7 +19,7 @@ build/obj/tests/transports/%.san.o: CFLAGS_EXTRA += $(TRANSPORT_FLAGS)
 define TRANSPORT_RULE
 build/transports/$(1): $(wildcard $(addprefix tests/transports/$(or $(TRANSPORT_FOLDER_$(1)),$(1))/,*.c)) \
     $(wildcard examples/transports/*.h tests/transports/$(or $(TRANSPORT_FOLDER_$(1)),$(1))/*) \
-    build/obj/tests/transports/story.san.o build/obj/tests/transports/fake_net.san.o build/obj/tests/transports/stores.san.o
+    $(addprefix build/obj/tests/transports/,story.san.o fake_net.san.o stores.san.o) $(LIBRARY)
 	@mkdir -p $$(@D)
 	$$(CC) $$(INCLUDES) $$(CFLAGS_SAN) $$(TRANSPORT_FLAGS) $$(TRANSPORT_FLAGS_$(1)) \
 	    -Itests/transports/$(or $(TRANSPORT_FOLDER_$(1)),$(1)) $$(filter %.c %.o,$$^) -o $$@ -lbearssl
@@ -53,7 +53,7 @@ TRANSPORT_SKETCHES := ESP32 ESP8266 Ethernet
 TRANSPORT_CXX := -std=c++11 -g -O1 -Wall -Wextra -Wno-missing-field-initializers -Wno-unused-variable -Werror
 TRANSPORT_ARDUINO := $(wildcard tests/transports/arduino/*.cpp)
 build/transports/arduino: $(TRANSPORT_ARDUINO) $(wildcard tests/transports/arduino/*.h examples/transports/arduino/*.h) \
-    $(HEADER) build/obj/tests/transports/story.san.o build/obj/tests/transports/fake_net.san.o \
+    $(HEADER) build/obj/tests/transports/story.san.o build/obj/tests/transports/fake_net.san.o $(LIBRARY) \
     $(foreach b,$(TRANSPORT_SKETCHES),examples/transports/arduino/Ten_lines_$(b)/Ten_lines_$(b).ino)
 	@mkdir -p $(@D)
 	for b in $(TRANSPORT_SKETCHES); do $(CXX) $(TRANSPORT_CXX) -fsyntax-only $$([ $$b = Ethernet ] || echo -D$$b=1) -I. \
@@ -79,6 +79,6 @@ build/obj/tests/transports/lwip/main.san.o: tests/transports/lwip/main.c $(HEADE
 	@mkdir -p $(@D)
 	$(CC) -I. -Itests/transports/lwip/posix -isystem $(LWIP_SOURCE)/src/include/compat/posix $(LWIP_INCLUDES) \
 	    -D_POSIX_C_SOURCE=200809L -U__linux__ -DESP_PLATFORM=1 -DAVITO_WITH_POSIX=1 $(CFLAGS_SAN) -c $< -o $@
-build/transports/lwip: $(patsubst %,build/obj/tests/transports/%.san.o,lwip/main lwip/relay story) build/lib/lwip.a
+build/transports/lwip: $(patsubst %,build/obj/tests/transports/%.san.o,lwip/main lwip/relay story) $(LIBRARY) build/lib/lwip.a
 	@mkdir -p $(@D)
 	$(CC) $(SANITIZE) $^ -o $@ -lbearssl -lpthread

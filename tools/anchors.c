@@ -11,6 +11,7 @@
  *     build/anchors -s GlobalSign -s ISRG /etc/ssl/certs/ca-certificates.crt >roots.c
  */
 #define AVITO_WITH_BEARSSL 1
+#define AVITO_STATIC       1 /* only what is used is compiled */
 #define AVITO_MESSENGER_IMPLEMENTATION
 #include "avito_messenger.h"
 

@@ -18,7 +18,7 @@ build/obj/tools/avito/%.san.o: CFLAGS_EXTRA += $(AVITO_PROGRAM_FLAGS)
 build/avito: $(AVITO_PROGRAM_SOURCES:%.c=build/obj/%.o)
 	$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--gc-sections $^ -o $@ -linih -lbearssl
 
-build/avito.san: $(AVITO_PROGRAM_SOURCES:%.c=build/obj/%.san.o)
+build/avito.san: $(patsubst %.c,build/obj/%.san.o,$(filter-out %/library.c,$(AVITO_PROGRAM_SOURCES))) $(LIBRARY)
 	$(CC) $(SANITIZE) $^ -o $@ -linih -lbearssl
 
 build/avito.1: build/avito

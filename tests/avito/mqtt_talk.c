@@ -1,6 +1,5 @@
 /* mqtt_talk.c - one story against a real broker: mqtt_talk PORT. Says "ok - what" for each scene. Started by
  * mqtt_brokers.sh. */
-#define AVITO_MESSENGER_IMPLEMENTATION
 #define AVITO_WITH_POSIX 1
 #include "tools/avito/mqtt_link.h"
 

@@ -11,10 +11,8 @@
  * except the memory that they take.
  * Rooms: WEBHOOK RECEIVER, WHAT NO MODEL KNOWS.
  */
-#include "fuzz.h"
-
-#define AVITO_MESSENGER_IMPLEMENTATION
 #include "avito_messenger.h"
+#include "fuzz.h"
 #include "support/dump.h"
 
 #define AMPLE 65536u /* for 4 KB of anything */
@@ -124,10 +122,9 @@ static void check_line(const avito_message *message, size_t cap)
     char *out = fuzz_memory(cap);
     const size_t len =
         avito_message_preview(message, cap & 1 ? AVITO_ENGLISH : AVITO_RUSSIAN, out, cap);
-    size_t points, visible;
 
     MUST(cap == 0 ? len == 0 : len == strlen(out) && len < cap);
-    MUST(cap == 0 || avitoi_text_utf8_count(out, &points, &visible));
+    MUST(text_is_utf8(out, len));
     for (size_t i = 0; i < len; i++) {
         MUST((uint8_t)out[i] >= ' ' && out[i] != 0x7f);
     }

@@ -8,10 +8,8 @@
  * text is accepted alone exactly when it is accepted as the only element of a list. The walk meets
  * each token once, and finds values by key and by index. The tree written again is the same tree.
  */
-#include "fuzz.h"
-
-#define AVITO_MESSENGER_IMPLEMENTATION
 #include "avito_messenger.h"
+#include "fuzz.h"
 #include "support/dump.h"
 
 #define AMPLE AVITO_JSON_TOKENS_SIZE(4096)

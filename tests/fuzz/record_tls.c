@@ -1,8 +1,5 @@
 /* record_tls DIRECTORY - writes what OpenSSL says as a server to the client of tls_talk.h, as inputs for
  * tls_server.c. Certificates: tests/tls/certs.sh. */
-#define AVITO_MESSENGER_IMPLEMENTATION
-#include "avito_messenger.h"
-
 #include "tls/peer.h"
 #include "tls_talk.h"
 

@@ -10,10 +10,8 @@
  * busy; the size that a call asks for is enough.
  * Rooms: RESPONSE HEAD, ANSWERS.
  */
-#include "fuzz.h"
-
-#define AVITO_MESSENGER_IMPLEMENTATION
 #include "avito_messenger.h"
+#include "fuzz.h"
 #include "support/clock.h"
 #include "support/dump.h"
 

@@ -16,7 +16,6 @@
 #ifndef SEQUENCE_OLD
 #define SEQUENCE_OLD 0
 #endif
-#define AVITO_MESSENGER_IMPLEMENTATION
 #include "avito_messenger.h"
 
 #include "fuzz.h"

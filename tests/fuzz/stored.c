@@ -10,13 +10,14 @@
  * another error than FILE, and its results end where they should.
  * Rooms: INBOX: WHAT IT REMEMBERS, TOKENS, TLS: CONNECTIONS, FILE STORE, STORED SENDS AND PICTURES.
  */
-#define AVITO_MESSENGER_IMPLEMENTATION
 #define AVITO_WITH_POSIX   1
 #define AVITO_WITH_BEARSSL 1
-#include "avito_messenger.h"
-
 #include "fuzz.h"
+#include "impl.h"
 #include "support/anyone.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { WINDOW = 512, IDS = 6 };
 
@@ -97,27 +98,6 @@ static void give(avito_inbox *inbox, unsigned rounds)
     }
 }
 
-/* Makes the checksum right, as if the inbox had written it: the code after the check matters. */
-static void seal(uint8_t *slot, size_t len, bool of_this_account)
-{
-    struct avitoi_inbox_state *s = (struct avitoi_inbox_state *)(void *)slot;
-    const size_t from = offsetof(struct avitoi_inbox_state, horizon);
-
-    if (len < sizeof *s) {
-        return;
-    }
-    memcpy(s->magic, "AVI1", 4);
-    if (avitoi_inbox_get(s->again) != 0) { /* else it is version 0.1.0's */
-        memcpy(s->again, s->sequence, sizeof s->again);
-    }
-    if (of_this_account) {
-        avitoi_inbox_put(s->account, 350000001);
-        avitoi_inbox_put(s->account + 4, 0);
-    }
-    avitoi_inbox_put(s->check,
-                     avitoi_inbox_crc32(slot + from, len - from) ^ avitoi_inbox_get(s->sequence));
-}
-
 static void inbox(const uint8_t *choices, const uint8_t *data, size_t size)
 {
     avito_inbox_options o = avito_inbox_options_default();
@@ -134,7 +114,8 @@ static void inbox(const uint8_t *choices, const uint8_t *data, size_t size)
         w.slots[0] = slots[0] = fuzz_copy(data + 2, w.slot_len[0]);
         w.slots[1] = slots[1] = fuzz_copy(data + 2 + first, w.slot_len[1]);
         for (int i = 0; i < 2 && (choices[1] & 8) != 0; i++) {
-            seal(slots[i], w.slot_len[i], (choices[1] & 16) == 0);
+            /* The code after the check matters. */
+            impl_seal(slots[i], w.slot_len[i], (choices[1] & 16) == 0);
         }
         begin_lane(window);
         o.user_id = 350000001;
@@ -255,7 +236,7 @@ static void session(const uint8_t *choices, const uint8_t *data, size_t size)
         MUST(memcmp(in.bytes, out.bytes, 110) == 0);
     }
     if (choices[0] % 2 == 0) { /* the session for this server and these anchors */
-        avitoi_tls_session_key(&tls, &server, tls.priv.session_key);
+        impl_session_for(&tls, &server);
         tls.priv.session_time = tls.priv.session_time != 0 ? 1754890000 : 0;
     }
     t = avito_tls_transport(&tls);

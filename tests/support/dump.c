@@ -101,6 +101,18 @@ static size_t code_point(const unsigned char *p, size_t left, uint32_t *out)
     return n;
 }
 
+bool text_is_utf8(const char *text, size_t len)
+{
+    size_t at = 0, n = 1;
+    uint32_t c;
+
+    while (at < len && n > 0) {
+        n = code_point((const unsigned char *)text + at, len - at, &c);
+        at += n;
+    }
+    return at == len;
+}
+
 static void add_unit(struct text *out, uint32_t unit)
 {
     static const char digits[] = "0123456789abcdef";

@@ -37,6 +37,8 @@ void text_add(struct text *text, const char *format, ...)
 
 void text_add_bytes(struct text *text, const void *bytes, size_t len);
 
+bool text_is_utf8(const char *text, size_t len);
+
 /* `path` begins every line: "chat", "chats[3]". */
 void dump_token(struct text *out, const char *path, const avito_token *token);
 void dump_self(struct text *out, const char *path, const avito_self *self);

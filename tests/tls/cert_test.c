@@ -3,6 +3,7 @@
  * library reads in the same bytes.
  * Rooms: TLS: CERTIFICATES, TLS: SET-UP.
  */
+#define AVITO_STATIC 1
 #define AVITO_MESSENGER_IMPLEMENTATION
 #include "avito_messenger.h"
 

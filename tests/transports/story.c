@@ -1,10 +1,10 @@
 /* story.c - token, self, chats, a text, a long text, a picture, over whatever transport. */
-#define AVITO_MESSENGER_IMPLEMENTATION
 #include "story.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static char window[1024], room[32768], tokens[AVITO_TOKENS_SIZE(128)];

@@ -5,6 +5,7 @@
  * Rooms: JSON: WHAT IS OPEN, JSON: COMPLETE VALUES, JSON: STRINGS, JSON: THE MACHINE, SPEED: TEXT, SPEED: MEMBERS,
  * SPEED: OBJECTS AND LISTS.
  */
+#define AVITO_STATIC 1
 #define AVITO_MESSENGER_IMPLEMENTATION
 #include "avito_messenger.h"
 
@@ -18,7 +19,7 @@
 #include "support/dump.h"
 #include "support/guard.h"
 #include "support/json_values.h"
-#include "support/lane.h"
+#include "support/inside.h"
 
 /* ---- which JSON ---- */
 

@@ -4,6 +4,7 @@
  * The inbox's phases with every event, too.
  * Rooms: CALL, CALL MACHINE, INBOX: WHAT IT REMEMBERS, INBOX: LISTS.
  */
+#define AVITO_STATIC 1
 #define AVITO_MESSENGER_IMPLEMENTATION
 #include "avito_messenger.h"
 
@@ -15,7 +16,7 @@
 #include <cmocka.h>
 
 #include "support/dump.h"
-#include "support/lane.h"
+#include "support/inside.h"
 
 /* clang-format off */
 /* Rows: states; columns: events, in the order of their enums. '-': not allowed. Else the next state. */
@@ -94,7 +95,7 @@ static void test_every_phase_with_every_event(void **state)
 }
 
 /* A list of messages, step by step through every state; the lane stops in the wanted one. */
-static void begin(struct lane *l)
+static void begin_list(struct lane *l)
 {
     static const char body[] = "{\"messages\":[{\"id\":\"1\"},{\"id\":\"2\"}]}";
 
@@ -148,7 +149,7 @@ static void test_rate_is_not_exceeded(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
         struct lane l;
-        begin(&l);
+        begin_list(&l);
         l.account.o.requests_per_minute = rates[i];
         avitoi_rate_gate_pass(&l.account);
         assert_true(l.account.rate.gate_wait_ms * rates[i] >= 60000);
@@ -163,7 +164,7 @@ static void test_what_a_lane_says_in_every_state(void **state)
     for (unsigned s = 0; s < AVITOI_CALL_STATES; s++) {
         const bool waits = s != AVITOI_CALL_IDLE && s != AVITOI_CALL_ROW;
         struct lane l;
-        begin(&l);
+        begin_list(&l);
         (void)reach(&l, s);
         assert_int_equal(l.client.priv.state, s);
         assert_int_equal(avito_wants(&l.client) != 0, waits);
@@ -187,7 +188,7 @@ static void test_gate_that_closes_meanwhile(void **state)
     struct lane l;
 
     (void)state;
-    begin(&l);
+    begin_list(&l);
     (void)reach(&l, AVITOI_CALL_ACCOUNT);
     l.account.rate.gate_ms = l.clock.ms;
     l.account.rate.gate_wait_ms = 86400000;
@@ -208,7 +209,7 @@ static void test_connect_that_waits_for_no_bytes(void **state)
     struct lane l;
 
     (void)state;
-    begin(&l);
+    begin_list(&l);
     (void)reach(&l, AVITOI_CALL_CONNECT);
     functions = *l.client.o.transport.functions;
     functions.wants = wants_timer;
@@ -234,7 +235,7 @@ static void test_leaving_every_state(void **state)
             avito_self self = {0};
             struct lane l;
             bool kept;
-            begin(&l);
+            begin_list(&l);
             (void)reach(&l, s);
             if (s != AVITOI_CALL_IDLE) {
                 assert_int_equal(avito_mark_chat_as_read(&l.client, 1, "c"), AVITO_ERR_BUSY);
@@ -285,7 +286,7 @@ static void test_next_before_the_list_has_begun(void **state)
         avito_message m;
         struct lane l;
         int rc;
-        begin(&l);
+        begin_list(&l);
         (void)reach(&l, s);
         memset(&m, 0, sizeof m);
         rc = lane_run(&l, avito_next_message(&l.client, &m));

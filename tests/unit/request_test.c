@@ -3,6 +3,7 @@
  * windows of any size, and the counting pass finds its length. Also which bytes are escaped.
  * Rooms: WRITER, ENDPOINTS, REQUEST.
  */
+#define AVITO_STATIC 1
 #define AVITO_MESSENGER_IMPLEMENTATION
 #include "avito_messenger.h"
 
@@ -13,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "support/lane.h"
+#include "support/inside.h"
 
 static char whole[4096];
 

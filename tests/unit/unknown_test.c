@@ -4,6 +4,7 @@
  * jsmn; and written again.
  * Rooms: WHAT NO MODEL KNOWS.
  */
+#define AVITO_STATIC 1
 #define AVITO_MESSENGER_IMPLEMENTATION
 #include "avito_messenger.h"
 
@@ -15,7 +16,7 @@
 #include <cmocka.h>
 
 #include "support/guard.h"
-#include "support/lane.h"
+#include "support/inside.h"
 
 #define ROOM 1024u
 /* Other machines take each PIECES_STEP-th length of a piece. */

@@ -14,7 +14,6 @@
 
 #include <cmocka.h>
 
-#define AVITO_MESSENGER_IMPLEMENTATION
 #define AVITO_WITH_POSIX 1
 #include "avito_messenger.h"
 

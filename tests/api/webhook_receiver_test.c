@@ -10,11 +10,8 @@
 
 #include <cmocka.h>
 
-#include "support/guard.h"
-
-#define AVITO_STATIC 1
-#define AVITO_MESSENGER_IMPLEMENTATION
 #include "avito_messenger.h"
+#include "support/guard.h"
 
 #define PATH    "/hook/0123456789abcdef0123456789abcdef"
 #define HOST    "Host: bot.example\r\n"
@@ -24,6 +21,7 @@
 #define LENGTH8 "Content-Length: 8\r\n"
 #define GOOD    POST LENGTH8 "\r\n" EVENT
 
+#define HEAD_MAX  8192
 #define BODY_MAX  64
 #define INPUT_MAX 20000
 
@@ -569,7 +567,7 @@ static void test_head_limit(void **state)
     (void)state;
     for (int over = 0; over <= 1; over++) {
         for (size_t line = 8; line <= 8192; line *= 32) {
-            size_t left = AVITOI_WEBHOOK_HEAD_MAX - fixed + (size_t)over;
+            size_t left = HEAD_MAX - fixed + (size_t)over;
 
             strcpy(text, POST LENGTH8);
             while (left > 0) {
@@ -588,12 +586,12 @@ static void test_head_limit(void **state)
         /* target, name and empty lines count too */
         memset(text, 'x', sizeof text);
         memcpy(text, "POST /", 6);
-        struct outcome out = run_all(&o, text, AVITOI_WEBHOOK_HEAD_MAX + (size_t)over);
+        struct outcome out = run_all(&o, text, HEAD_MAX + (size_t)over);
         assert_string_equal(out.answers, over ? "431- " : "");
         for (size_t i = 0; i < sizeof text; i++) {
             text[i] = i % 2 == 0 ? '\r' : '\n';
         }
-        out = run_all(&o, text, AVITOI_WEBHOOK_HEAD_MAX + (size_t)over);
+        out = run_all(&o, text, HEAD_MAX + (size_t)over);
         assert_string_equal(out.answers, over ? "431- " : "");
     }
 }
