@@ -4,7 +4,7 @@
  * ended. Lines are cut, or are silent and deliver late. The broker dies, and keeps what it
  * acknowledged.
  *
- *     build/fleet_join_sim FIRST COUNT     each failing seed is named
+ *     build/fleet_join_sim FIRST COUNT [once]     each failing seed is named; once: only the first
  *
  * The service's books are the judge. Each command is done at most once. Each command that the
  * broker acknowledged gets one result, which is true and final. Each message of a buyer is
@@ -937,6 +937,7 @@ static void end_world(void)
     for (size_t a = 0; a < ACCOUNTS; a++) {
         sim_destroy(services[a]);
     }
+    end_if_enough();
 }
 
 static void step_world(void)
@@ -1173,6 +1174,7 @@ int main(int argc, char **argv)
     const uint64_t first = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
     const uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 10) : 100;
 
+    one_is_enough = argc > 3;
     for (seed = first; seed < first + count; seed++) {
         begin_world();
         run();

@@ -3,7 +3,7 @@
  * forgets, a disk that is full or torn, and a gateway that is killed at any moment, also between
  * the ledger and the request.
  *
- *     build/gateway_sim FIRST COUNT     each failing seed is named
+ *     build/gateway_sim FIRST COUNT [once]     each failing seed is named; once: only the first
  *
  * The service's books are the judge. Each command is done at most once. Each command with an id
  * gets one result, which is true and final. Each message of a buyer is published. Nothing is sent
@@ -782,6 +782,7 @@ static void end_world(void)
         line_close(&lines[i]);
     }
     sim_destroy(service);
+    end_if_enough();
 }
 
 /* What the tormentor does at this moment. */
@@ -1536,6 +1537,7 @@ int main(int argc, char **argv)
     const uint64_t first = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
     const uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 10) : 100;
 
+    one_is_enough = argc > 3;
     for (uint64_t seed = first; seed < first + count; seed++) {
         begin_world(seed);
         run();
