@@ -23,8 +23,10 @@ import zlib
 from simulated import CERTS, Simulator
 
 OUT = "build/check/examples"
-STRICT = ["-Wall", "-Wextra", "-Wshadow", "-Werror", "-fsanitize=address,undefined",
-          "-fno-sanitize-recover=all"]
+INTERFACE = f"{OUT}/interface"  # a folder with a header that leaves the implementation to another object
+LIBRARY = "build/lib/avito.san.o"
+STRICT = ["-Wall", "-Wextra", "-Wshadow", "-Werror"]
+SANITIZED = [*STRICT, "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
 
 def check(good, what, *details):
@@ -35,8 +37,21 @@ def check(good, what, *details):
     return good
 
 
-def build(path):
-    """By exactly the first comment's line, but into OUT."""
+def compiles(what, *words):
+    done = subprocess.run([os.environ.get("CC", "gcc"), *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, check=False)
+    check(done.returncode == 0, what, done.stdout)
+
+
+def build(what, words, *more):
+    """By exactly these words; then, as it runs here, under sanitizers and with LIBRARY."""
+    compiles(f"{what} builds", *words, *STRICT, *more)
+    compiles(f"{what} builds with sanitizers", f"-I{INTERFACE}", *words, *SANITIZED, LIBRARY, "-lbearssl")
+
+
+def example(path, lines):
+    """By the first comment's line. If an example before has a line like this, the compiler only reads the file with
+    the implementation in it."""
     name = os.path.basename(path)[:-2]
     with open(path, encoding="utf-8") as file:
         first = file.readline()
@@ -44,10 +59,20 @@ def build(path):
     if not check(words is not None and path in first, f"{name} begins with the line that builds it"):
         return
     words = words.group(1).split()
+    line = first.replace(name, "")
     words[words.index("-o") + 1] = f"{OUT}/{name}"
-    done = subprocess.run([os.environ.get("CC", "gcc"), *words, *STRICT], stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, check=False)
-    check(done.returncode == 0, f"{name} builds", done.stdout)
+    build(name, words, *(["-fsyntax-only"] if line in lines else []))
+    lines.add(line)
+
+
+def interface():
+    """Examples may use what the implementation includes."""
+    with open("avito_messenger.h", encoding="utf-8") as file:
+        includes = re.findall(r"^#include <(?!emmintrin).*", file.read(), re.M)
+    os.makedirs(INTERFACE)
+    with open(f"{INTERFACE}/avito_messenger.h", "w", encoding="utf-8") as file:
+        print("#undef AVITO_MESSENGER_IMPLEMENTATION", f'#include "{os.getcwd()}/avito_messenger.h"', *includes,
+              sep="\n", file=file)
 
 
 def run(service, name, *arguments, code=0, stdin=None, **more):
@@ -132,10 +157,7 @@ def readme():
     check(program.count("\n") <= 15, "the README's program has at most 15 lines", program.count("\n"))
     with open(f"{OUT}/readme.c", "w", encoding="utf-8") as file:
         file.write(program)
-    done = subprocess.run([os.environ.get("CC", "gcc"), "-I.", f"{OUT}/readme.c", "-o", f"{OUT}/readme",
-                           "-lbearssl", *STRICT], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          check=False)
-    check(done.returncode == 0, "the README's program builds", done.stdout)
+    build("the README's program", ["-I.", f"{OUT}/readme.c", "-o", f"{OUT}/readme", "-lbearssl"])
     with Simulator("--chats", "3") as service:
         for _ in range(2):
             run(service, "readme")
@@ -684,9 +706,10 @@ def bot():
 
 def main():
     shutil.rmtree(OUT, ignore_errors=True)
-    os.makedirs(OUT)
+    interface()
+    lines = set()
     for path in sorted(glob.glob("examples/[0-9][0-9]_*.c")):
-        build(path)
+        example(path, lines)
     for part in (russian, readme, readme_commands, short_ones, sending, chats, images, photo, another_library, own_transport,
                  odd_answers, one_chat_fails, notifications, notifier, json_lines, ring_and_poll, errors, bot_in_trouble, bot, answer_once, answer_refused):
         part()
