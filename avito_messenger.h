@@ -4980,7 +4980,7 @@ static avitoi_call_result avitoi_list_on_drain(avito_client *c);
 static avitoi_call_result avitoi_send_uploaded(avito_client *c);
 static void avitoi_answer_use_arena(avito_client *c);
 static void avitoi_answer_keep_beginning(avito_client *c, const char *data, size_t len);
-static avitoi_call_result avitoi_answer_models(avito_client *c, int rc);
+static avitoi_call_result avitoi_answer_end_model(avito_client *c, int rc);
 static avitoi_call_result avitoi_answer_id(avito_client *c);
 static avitoi_call_result avitoi_answer_self(avito_client *c);
 static avitoi_call_result avitoi_token_reuse_refresh(avito_client *c);
@@ -4990,12 +4990,12 @@ static int avitoi_send_upload_begin(avito_client *c);
 static void avitoi_send_upload_progress(avito_client *c);
 
 static const struct avitoi_endpoint_special avitoi_endpoint_one_special = {
-    avitoi_answer_use_arena, avitoi_answer_keep_beginning, avitoi_answer_models, NULL, NULL, NULL, NULL};
+    avitoi_answer_use_arena, avitoi_answer_keep_beginning, avitoi_answer_end_model, NULL, NULL, NULL, NULL};
 static const struct avitoi_endpoint_special avitoi_endpoint_list_special = {
-    avitoi_list_begin, avitoi_answer_keep_beginning, avitoi_answer_models, avitoi_list_element,
+    avitoi_list_begin, avitoi_answer_keep_beginning, avitoi_answer_end_model, avitoi_list_element,
     avitoi_list_on_drain, NULL, NULL};
 static const struct avitoi_endpoint_special avitoi_endpoint_upload_special = {
-    avitoi_answer_use_arena, avitoi_answer_keep_beginning, avitoi_answer_models, NULL, NULL,
+    avitoi_answer_use_arena, avitoi_answer_keep_beginning, avitoi_answer_end_model, NULL, NULL,
     avitoi_send_upload_begin, avitoi_send_upload_progress};
 
 /* ---- queries ---- */
@@ -6867,7 +6867,7 @@ static bool avitoi_answer_says_no(const struct avitoi_schema_reply *reply, bool 
 
 /* An answer without a model. An empty one is fine, unless the call needs an id. With the id it is a
  * success, whatever else it says. */
-static avitoi_call_result avitoi_answer_confirms(avito_client *c, int rc)
+static avitoi_call_result avitoi_answer_end_reply(avito_client *c, int rc)
 {
     const bool wants_id = (c->priv.call->flags & AVITOI_ENDPOINT_ID) != 0;
     const struct avitoi_schema_reply *reply;
@@ -6894,7 +6894,7 @@ static avitoi_call_result avitoi_answer_confirms(avito_client *c, int rc)
 
 /* The answer is not the model of the call: perhaps it is a refusal. Its arena is free now, except for the
  * memory of the rows that were given. */
-static avitoi_call_result avitoi_answer_is_other(avito_client *c)
+static avitoi_call_result avitoi_answer_try_refusal(avito_client *c)
 {
     struct avitoi_json *j = &c->priv.json;
     const avito_arena *arena = c->priv.arena;
@@ -6941,7 +6941,7 @@ static bool avitoi_answer_is_no_model(const avito_client *c, int rc)
 
 /* The end of an answer that is a model: success, a refusal in disguise, or an error that names what is
  * missing. */
-static avitoi_call_result avitoi_answer_models(avito_client *c, int rc)
+static avitoi_call_result avitoi_answer_end_model(avito_client *c, int rc)
 {
     avitoi_answer_heed_tariff(c);
     if (avitoi_answer_is_no_model(c, rc)) {
@@ -6953,7 +6953,7 @@ static avitoi_call_result avitoi_answer_models(avito_client *c, int rc)
         }
     }
     if (rc == AVITO_ERR_MODEL) {
-        rc = avitoi_answer_is_other(c);
+        rc = avitoi_answer_try_refusal(c);
     }
     if (rc == AVITO_ERR_ARENA) {
         avitoi_answer_note_needed(c);
@@ -6987,7 +6987,7 @@ AVITOI_APART_IF_SMALL static avitoi_call_result avitoi_answer_end(avito_client *
         }
         return rc < 0 ? rc : avitoi_token_received(c);
     }
-    return c->priv.model ? c->priv.call->special->whole(c, rc) : avitoi_answer_confirms(c, rc);
+    return c->priv.model ? c->priv.call->special->whole(c, rc) : avitoi_answer_end_reply(c, rc);
 }
 
 /* ======================================================================= *
@@ -7401,7 +7401,7 @@ static void avitoi_machine_look_at_wire(avito_client *c)
 }
 
 /* Nothing moved: is there time left to wait? */
-static int avitoi_machine_patience(avito_client *c)
+static int avitoi_machine_check_timeouts(avito_client *c)
 {
     if (c->priv.total_left_ms == 0) {
         return AVITO_ERR_TIMEOUT_TOTAL;
@@ -7543,7 +7543,7 @@ static int avitoi_machine_advance(avito_client *c, int rc)
             return avitoi_machine_cancel_lane(c);
         }
         if (rc == AVITO_AGAIN) {
-            rc = avitoi_machine_patience(c);
+            rc = avitoi_machine_check_timeouts(c);
         }
         if (rc != AVITOI_CALL_MOVED && rc != AVITO_AGAIN) {
             rc = avitoi_machine_decide(c, rc);
@@ -13985,7 +13985,7 @@ static uint32_t avitoi_inbox_sum(const struct avitoi_inbox_state *s, size_t len)
 }
 
 /* Makes `code`, which is of no call, the lane's last error, and returns it. */
-AVITOI_APART static int avitoi_inbox_tells(avito_inbox *in, int code, int detail)
+AVITOI_APART static int avitoi_inbox_set_error(avito_inbox *in, int code, int detail)
 {
     avitoi_call_forget_error(in->client);
     in->client->error.code = code;
@@ -14012,7 +14012,7 @@ static int avitoi_inbox_save(avito_inbox *in)
     if (rc != AVITO_OK) {
         avitoi_inbox_put(s->sequence, sequence - 1u); /* the same slot again */
         in->priv.unsaved = true;
-        return avitoi_inbox_tells(in, AVITO_ERR_HOOK, rc);
+        return avitoi_inbox_set_error(in, AVITO_ERR_HOOK, rc);
     }
     return AVITO_OK;
 }
@@ -14040,7 +14040,7 @@ static int avitoi_inbox_load_slot(avito_inbox *in, int slot)
         (void)avitoi_machine_leave(in->client, AVITO_OK);
     }
     if (rc != AVITO_OK) {
-        return rc == AVITO_END ? (int)AVITO_END : avitoi_inbox_tells(in, AVITO_ERR_HOOK, rc);
+        return rc == AVITO_END ? (int)AVITO_END : avitoi_inbox_set_error(in, AVITO_ERR_HOOK, rc);
     }
     if (len < sizeof *s || len > in->o.state_cap || !avitoi_inbox_is_whole(s, len)) {
         in->priv.events |= AVITO_INBOX_STATE_LOST; /* unless the other slot is good */
@@ -14061,7 +14061,7 @@ static int avitoi_inbox_load_newest(avito_inbox *in)
         return second;
     }
     first = avitoi_inbox_load_slot(in, 0); /* which it gave before */
-    return first == AVITO_END ? avitoi_inbox_tells(in, AVITO_ERR_HOOK, first) : first;
+    return first == AVITO_END ? avitoi_inbox_set_error(in, AVITO_ERR_HOOK, first) : first;
 }
 
 /* The newest whole state that is stored, or a new one. Another account's is refused. A power cut may have
@@ -14412,8 +14412,8 @@ static void avitoi_inbox_key_put(avito_inbox *in, uint64_t key)
     in->priv.key[1] = (uint32_t)(key >> 32);
 }
 
-/* The lane's last error is about this row. */
-static int avitoi_inbox_says(avito_inbox *in, int rc, avito_str id, const char *field)
+/* Makes `rc`, which is about this row, the lane's last error. */
+static int avitoi_inbox_set_row_error(avito_inbox *in, int rc, avito_str id, const char *field)
 {
     avito_client *c = in->client;
     memset(&c->error, 0, sizeof c->error);
@@ -14436,8 +14436,8 @@ static const char *avitoi_inbox_culprit(const avito_inbox *in, const struct avit
     return row->rc < 0 ? in->client->priv.json.culprit : row->id.len == 0 ? "id" : time;
 }
 
-/* True when a row is met that was not reported yet. */
-static bool avitoi_inbox_first_met(avito_inbox *in, uint64_t key)
+/* Is this row to be reported? From now on it counts as reported. */
+static bool avitoi_inbox_report_once(avito_inbox *in, uint64_t key)
 {
     if (avitoi_inbox_ring_has(in, key)) {
         return false;
@@ -14518,7 +14518,7 @@ AVITOI_APART static int avitoi_inbox_failed(avito_inbox *in, int rc)
     unsigned resume = AVITOI_INBOX_NEXT;
     avito_cancel(in->client);
     if (in->client->error.code != rc) { /* it is not the lane's, but ours */
-        (void)avitoi_inbox_tells(in, rc, 0);
+        (void)avitoi_inbox_set_error(in, rc, 0);
     }
     if (in->priv.phase < AVITOI_INBOX_READ) {
         avitoi_inbox_queue_lose(in);
@@ -14769,7 +14769,7 @@ static void avitoi_inbox_name(avito_inbox *in, avito_str id)
  * once. */
 static avitoi_call_result avitoi_inbox_unreadable(avito_inbox *in, const struct avitoi_inbox_row *row)
 {
-    if (!avitoi_inbox_first_met(in, ~row->key)) {
+    if (!avitoi_inbox_report_once(in, ~row->key)) {
         return AVITOI_CALL_MOVED;
     }
     avitoi_inbox_name(in, row->id);
@@ -14778,8 +14778,8 @@ static avitoi_call_result avitoi_inbox_unreadable(avito_inbox *in, const struct 
         return AVITOI_CALL_MOVED;
     }
     avitoi_inbox_round_lacks(in, row->rc < 0 ? row->rc : (int)AVITO_ERR_MODEL);
-    (void)avitoi_inbox_says(in, in->priv.round_error, row->id,
-                            avitoi_inbox_culprit(in, row, "updated"));
+    (void)avitoi_inbox_set_row_error(in, in->priv.round_error, row->id,
+                                     avitoi_inbox_culprit(in, row, "updated"));
     return AVITOI_INBOX_SAYS;
 }
 
@@ -15182,7 +15182,7 @@ static avitoi_call_result avitoi_inbox_give_alone(avito_inbox *in)
     const int rc = in->priv.row_error;
     if (alone) {
         (void)avitoi_inbox_move(in, AVITOI_INBOX_EV_HAND);
-        return avitoi_inbox_says(
+        return avitoi_inbox_set_row_error(
             in, rc, avitoi_text_of(id),
             in->client->priv.json.culprit != NULL ? in->client->priv.json.culprit : "created");
     }
@@ -15496,7 +15496,7 @@ static avitoi_call_result avitoi_inbox_start_over(avito_inbox *in)
     }
     if (in->priv.round_error < 0) {
         in->priv.round_error = AVITO_OK;
-        (void)avitoi_inbox_tells(in, rc, 0);
+        (void)avitoi_inbox_set_error(in, rc, 0);
     }
     avitoi_inbox_rest(in, in->o.poll_ms, AVITOI_INBOX_WAIT);
     return rc;
@@ -15608,7 +15608,7 @@ static avitoi_call_result avitoi_inbox_round_over(avito_inbox *in)
     }
     if (avitoi_inbox_holds_horizon(in, error)) {
         in->priv.former = 0;
-        return avitoi_inbox_tells(in, error, 0); /* the calls since then were good */
+        return avitoi_inbox_set_error(in, error, 0); /* the calls since then were good */
     }
     return in->priv.at_end ? avitoi_inbox_round_counts(in) : (int)AVITO_AGAIN;
 }
@@ -15833,7 +15833,7 @@ AVITO_API int avito_inbox_accept(avito_inbox *inbox)
 }
 
 /* A notification came: polls may be rare for a while. */
-static void avitoi_inbox_hear(avito_inbox *in)
+static void avitoi_inbox_note_notification(avito_inbox *in)
 {
     in->priv.heard_ms = avitoi_inbox_clock(in) | 1u; /* 0: none yet */
 }
@@ -15850,7 +15850,7 @@ AVITO_API int avito_inbox_offer(avito_inbox *inbox, const avito_message *message
         (message->user_id != 0 && message->user_id != inbox->o.user_id)) {
         return AVITO_ERR_ARGUMENT;
     }
-    avitoi_inbox_hear(inbox);
+    avitoi_inbox_note_notification(inbox);
     hash = avitoi_text_hash(message->id.ptr, message->id.len);
     created = avitoi_inbox_dated(avitoi_inbox_seconds(message->created));
     if (avitoi_inbox_ring_has(inbox, hash) || created < avitoi_inbox_horizon(inbox)) {
@@ -15871,7 +15871,7 @@ AVITO_API int avito_inbox_offer(avito_inbox *inbox, const avito_message *message
 AVITO_API void avito_inbox_doorbell(avito_inbox *inbox)
 {
     if (avitoi_inbox_is_ready(inbox)) {
-        avitoi_inbox_hear(inbox);
+        avitoi_inbox_note_notification(inbox);
         avitoi_inbox_ring_bell(inbox);
     }
 }
@@ -18617,7 +18617,7 @@ static int avitoi_tcp_wants(void *ctx)
 }
 
 /* How long may poll() wait? Until the hook is asked again, or it is the next address's turn. */
-static int avitoi_tcp_patience(const avito_tcp *tcp, uint32_t ms)
+static int avitoi_tcp_poll_ms(const avito_tcp *tcp, uint32_t ms)
 {
     uint32_t most = INT_MAX;
     if (tcp->priv.state == AVITOI_TCP_RESOLVING) {
@@ -18658,7 +18658,7 @@ static int avitoi_tcp_wait(void *ctx, int wants, uint32_t ms)
         return AVITO_OK;
     }
     one = avitoi_tcp_awaited(tcp, wants);
-    rc = poll(&one, 1, avitoi_tcp_patience(tcp, ms));
+    rc = poll(&one, 1, avitoi_tcp_poll_ms(tcp, ms));
     if (rc < 0 && errno != EINTR) {
         tcp->priv.error = errno;
         return AVITO_ERR_RECV;
@@ -19052,7 +19052,7 @@ static void avitoi_cert_hold(avitoi_cert *c, const uint8_t *bytes, size_t len)
 }
 
 /* Takes bytes of the certificate: contents that are skipped or held, in runs, and headers byte by byte. */
-static void avitoi_cert_eat(avitoi_cert *c, const uint8_t *bytes, size_t len)
+static void avitoi_cert_feed(avitoi_cert *c, const uint8_t *bytes, size_t len)
 {
     while (len > 0 && c->failure == 0) {
         size_t n = 1;
@@ -19141,7 +19141,7 @@ static void avitoi_cert_class_append(const br_x509_class **ctx, const unsigned c
                                      size_t len)
 {
     avitoi_cert *c = avitoi_cert_class_self(ctx);
-    avitoi_cert_eat(c, data, len);
+    avitoi_cert_feed(c, data, len);
     c->inner->vtable->append(&c->inner->vtable, data, len);
 }
 
@@ -19735,7 +19735,7 @@ static avitoi_tls_io avitoi_tls_pull(avito_tls *tls)
 
 /* Half duplex with a record of ours in the buffer: it is not finished because more is to come, or
  * cannot leave. If the server has said something meanwhile, that goes first. */
-static long avitoi_tls_in_the_way(avito_tls *tls, bool stuck)
+static long avitoi_tls_unfinished_record(avito_tls *tls, bool stuck)
 {
     long n;
     if (!stuck && tls->priv.held_back == 0) {
@@ -19794,7 +19794,7 @@ static long avitoi_tls_round(avito_tls *tls)
     if (tls->priv.state == AVITOI_TLS_HANDSHAKE && sent == AVITO_IO_AGAIN) {
         return AVITO_IO_AGAIN;
     }
-    return avitoi_tls_in_the_way(tls, sent == AVITO_IO_AGAIN);
+    return avitoi_tls_unfinished_record(tls, sent == AVITO_IO_AGAIN);
 }
 
 /* ======================================================================= *
@@ -22347,7 +22347,7 @@ static int avitoi_posix_answer(avito_posix *p)
 }
 
 /* Is there an address, less than a minute old, and not one that the last connect tried in vain? */
-static bool avitoi_posix_knows(const avito_posix *p)
+static bool avitoi_posix_has_fresh_address(const avito_posix *p)
 {
     return p->priv.count > 0 && !p->tcp.priv.unreached &&
            avito_posix_clock_ms(NULL) - p->priv.looked_up_ms < AVITOI_POSIX_FRESH_MS;
@@ -22364,7 +22364,7 @@ static int avitoi_posix_resolve(void *ctx, const char *host, avito_tcp_address *
     if (avitoi_posix_answer(p) == AVITO_AGAIN) {
         return AVITO_AGAIN;
     }
-    if (!p->priv.asked && !avitoi_posix_knows(p)) {
+    if (!p->priv.asked && !avitoi_posix_has_fresh_address(p)) {
         p->priv.asked = true;
         avitoi_posix_ask(p);
         if (avitoi_posix_answer(p) == AVITO_AGAIN) {

@@ -108,7 +108,7 @@ static int check(const uint8_t *der, size_t len, size_t announced, bool is_leaf,
     while (at < len) {
         const size_t n = fuzz_piece(&seed, len - at);
         uint8_t *piece = fuzz_copy(der + at, n);
-        avitoi_cert_eat(&c, piece, n);
+        avitoi_cert_feed(&c, piece, n);
         free(piece);
         at += n;
     }

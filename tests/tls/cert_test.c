@@ -63,7 +63,7 @@ static int check(const unsigned char *bytes, size_t len, size_t announced, bool 
     while (at < len) {
         size_t n = at == 0 && first > 0 ? first : piece;
         n = n < len - at ? n : len - at;
-        avitoi_cert_eat(&c, copy + at, n);
+        avitoi_cert_feed(&c, copy + at, n);
         at += n;
     }
     avitoi_cert_finish(&c);
@@ -467,7 +467,7 @@ static void endless_chain(void **state)
     memset(&c, 0, sizeof c);
     for (size_t i = 0; i < 600; i++) {
         avitoi_cert_begin(&c, (uint32_t)der.len);
-        avitoi_cert_eat(&c, der.bytes, der.len);
+        avitoi_cert_feed(&c, der.bytes, der.len);
         avitoi_cert_finish(&c);
         assert_int_equal(c.certs, i < 255 ? i + 1 : 255);
     }
