@@ -10287,7 +10287,8 @@ AVITO_API int avito_confirm_sent(avito_client *client, int64_t user_id, const ch
 /* From now on a send on this lane that ends in AVITO_CANNOT_TELL is settled at once, within
  * total_timeout_ms, by reading the chat back as avito_confirm_sent() does: the send's result is
  * AVITO_OK when the message is found; else the error that it ended in (code and status, nothing of
- * its text), with outcome AVITO_NOT_SENT when the grace time passed without it. Only sends with
+ * its text), with outcome AVITO_NOT_SENT when the grace time passed without it. A refused token or
+ * chat, which a retry would not change, ends it: AVITO_CANNOT_TELL. Only sends with
  * `arena` and `out` are settled. `baseline` is borrowed, NULL ends it; text and age are the send's.
  * Set the baseline of the chat before each send. AVITO_OK, ARGUMENT, BUSY. */
 AVITO_API int avito_confirm_sends(avito_client *client, const avito_sent_query *baseline);
@@ -16763,10 +16764,12 @@ static bool avitoi_confirm_begin_settling(avito_client *c, int rc)
 }
 
 /* The end of a call. A send that cannot tell goes on with reading the chat back, again and again, until
- * the outcome is known or the time is over. */
+ * the outcome is known, the time is over, or the service refuses a token or the chat. */
 static avitoi_call_result avitoi_confirm_settle(avito_client *c, int rc)
 {
     const uint32_t pause_ms = c->priv.settling ? AVITOI_CONFIRM_PAUSE_MS : 0u;
+    const bool refused =
+        c->priv.settling && c->priv.status / 100u == 4u && c->priv.status != 429;
     if (c->priv.settling) { /* the error's text is of the reading back, not of the send */
         avitoi_call_forget_error(c);
     }
@@ -16780,7 +16783,7 @@ static avitoi_call_result avitoi_confirm_settle(avito_client *c, int rc)
         avitoi_call_drop(c, rc);
     }
     avitoi_token_resign(c);
-    if (pause_ms >= c->priv.total_left_ms) {
+    if (refused || pause_ms >= c->priv.total_left_ms) {
         return c->priv.cause;
     }
     avitoi_call_trace(c, AVITOI_CALL_TRACE_SETTLE);

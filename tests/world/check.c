@@ -594,7 +594,8 @@ void check_request_begins(world *w, struct lane *l, struct link *k)
 void check_time(world *w, const struct lane *l, int rc)
 {
     const avito_client_options *o = &l->client.o;
-    const bool settled = l->act == ACT_SEND && w->jobs[l->job].read_back;
+    const job *j = l->act == ACT_SEND ? &w->jobs[l->job] : NULL;
+    const bool settled = j != NULL && (j->read_back || j->needs_token);
     if (rc == AVITO_AGAIN || l->act == ACT_NONE || w->plan.clocks) {
         return;
     }

@@ -516,6 +516,7 @@ static int begin_send(world *w, struct lane *l)
     j->attempts++;
     j->left = false;
     j->settles = j->way == WAY_LANE && wants_answer;
+    j->needs_token = false;
     j->read_back = false;
     l->began_ms = w->now;
     l->baseline = query_of(w, l);

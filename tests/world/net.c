@@ -167,6 +167,9 @@ static void wire_head(world *w, struct lane *l, struct link *k)
     if (l->act == ACT_SEND && strncmp(x->head, "GET ", 4) == 0) {
         check_read_back(w, l);
     }
+    if (l->act == ACT_SEND && x->is_token && w->jobs[l->job].unsettled) {
+        w->jobs[l->job].needs_token = true;
+    }
     check_request_begins(w, l, k);
 }
 

@@ -198,7 +198,8 @@ typedef struct job {
     bool left;         /* a request of this attempt left whole, ... */
     bool refused;      /* ... and the head of a refusal came */
     bool unsettled;    /* a request left whole and no refusal came */
-    bool settles;      /* the attempt is to find out by itself ... */
+    bool settles;      /* the attempt is to find out by itself, ... */
+    bool needs_token;  /* ... needs a token for that, ... */
     bool read_back;    /* ... and has begun to */
     bool rivalled;     /* a person of the account wrote the same text */
     char claimed[48];  /* id of the message that is its own */
