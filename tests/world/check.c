@@ -473,7 +473,8 @@ static bool shows_late(const world *w, const char *chat)
 }
 
 /* A chat is looked at because it has changed, once more when nothing can be late any more, and
- * around the mark; where something fails, more often. */
+ * around the mark; where something fails, more often. While the inbox learns what is there at its
+ * start no look makes a record, so a chat that moves in a list of many pages is met on each. */
 void check_looks(world *w, const char *chat)
 {
     const avito_inbox_options *o = &w->device.inbox_options;
@@ -482,7 +483,7 @@ void check_looks(world *w, const char *chat)
     }
     for (size_t i = 0; i < w->look_count; i++) {
         look *l = &w->looks[i];
-        l->times = impl_pressed(&w->device.inbox) ? 0 : l->times;
+        l->times = impl_pressed(&w->device.inbox) || impl_learns(&w->device.inbox) ? 0 : l->times;
         if (strcmp(l->chat, chat) == 0 && ++l->times > (o->mark_as_read ? 10u : 5u) &&
             w->plan.records >= 64 && w->plan.ring >= 100 && !w->plan.cancels &&
             !w->plan.own_calls && !w->plan.save_fails && !w->plan.broken && !w->plan.odd_times) {
@@ -712,7 +713,7 @@ static void check_job(world *w, int i)
     const job *j = &w->jobs[i];
     if (j->state < JOB_SENT) {
         fail(w, "sending", "job %d never ends: state %d", i, (int)j->state);
-    } else if (j->state == JOB_GIVEN_UP && j->stored != 0) {
+    } else if (j->state == JOB_GIVEN_UP && j->stored != 0 && !j->misled) {
         fail(w, "sending", "job %d is not sent, but stored", i);
     } else if (j->state == JOB_SENT && j->stored != 1 && !(j->by_confirm && j->rivalled) &&
                !j->misled) {

@@ -14,6 +14,7 @@ bool impl_gave_pages_up(const avito_inbox *inbox);
 bool impl_starts(const avito_inbox *inbox);
 bool impl_pressed(const avito_inbox *inbox);
 bool impl_first_round(const avito_inbox *inbox);
+bool impl_learns(const avito_inbox *inbox);
 
 AVITOI_ASSERT(world_knows_the_states, AVITOI_CALL_STATES == 8);
 
@@ -59,6 +60,11 @@ bool impl_pressed(const avito_inbox *inbox)
 bool impl_first_round(const avito_inbox *inbox)
 {
     return inbox->priv.stage == AVITOI_INBOX_UNREAD;
+}
+
+bool impl_learns(const avito_inbox *inbox)
+{
+    return inbox->priv.stage == AVITOI_INBOX_LEARNS;
 }
 
 bool impl_starts(const avito_inbox *inbox)

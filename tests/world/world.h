@@ -459,6 +459,7 @@ bool impl_between_rounds(const avito_inbox *inbox);
 bool impl_gave_pages_up(const avito_inbox *inbox); /* in this round: too many pages were empty */
 bool impl_pressed(const avito_inbox *inbox);       /* its ring is nearly full */
 bool impl_first_round(const avito_inbox *inbox);   /* AVITO_START_UNREAD: it goes on */
+bool impl_learns(const avito_inbox *inbox);        /* AVITO_START_NOW: the same */
 bool impl_starts(const avito_inbox *inbox);        /* it reads the list that decides what is new */
 uint64_t
 impl_passed_over(const avito_inbox *inbox); /* hash of the message that an error speaks of; 0 */
