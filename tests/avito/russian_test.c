@@ -48,10 +48,65 @@ static void test_what_the_store_says(void **state)
     assert_string_equal(system_text(EIO), strerror(EIO));
 }
 
+/* The last text of a line of the header's, between quotation marks. NULL: none. */
+static const char *last_text(char *line)
+{
+    char *end = strrchr(line, '"'), *begin;
+
+    if (end == NULL) {
+        return NULL;
+    }
+    *end = '\0';
+    begin = strrchr(line, '"');
+    return begin != NULL && begin[1] != '\0' ? begin + 1 : NULL;
+}
+
+static void test_all_that_the_store_says(void **state)
+{
+    FILE *header = fopen("avito_messenger.h", "r");
+    char line[256], problem[400];
+    int count = 0;
+
+    (void)state;
+    assert_non_null(header);
+    language_set("ru");
+    while (fgets(line, sizeof line, header) != NULL) {
+        const char *text = strstr(line, "avitoi_store_failed(") != NULL ||
+                                   strstr(line, "avitoi_store_busy(") != NULL
+                               ? last_text(line)
+                               : NULL;
+
+        if (text != NULL) {
+            snprintf(problem, sizeof problem, "/x: %s", text);
+            count++;
+            if (strcmp(problem_text(problem), problem) == 0) {
+                fail_msg("not in Russian: %s", text);
+            }
+        }
+    }
+    language_set("C");
+    fclose(header);
+    assert_true(count > 12);
+}
+
+static void test_what_a_disk_says(void **state)
+{
+    static const int numbers[] = {EACCES, ENOENT, EEXIST, ENOTDIR, EISDIR, ENOSPC, EDQUOT, EFBIG,
+                                  EROFS,  EIO,    EBADF,  EBUSY,   EINVAL, ENOLCK, ESTALE, ENXIO};
+
+    (void)state;
+    language_set("ru");
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        assert_string_not_equal(system_text(numbers[i]), strerror(numbers[i]));
+    }
+    language_set("C");
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_error_has_a_text),
-                                       cmocka_unit_test(test_what_the_store_says)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_each_error_has_a_text), cmocka_unit_test(test_what_the_store_says),
+        cmocka_unit_test(test_all_that_the_store_says), cmocka_unit_test(test_what_a_disk_says)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
