@@ -640,8 +640,13 @@ def documented(service, folder):
         statuses = re.findall(r"^    EXIT_\w+ = (\d)", file.read(), re.M)
     with open("tools/avito/config.c", encoding="utf-8") as file:
         keys = re.findall(r"^    \{SECTION_\w+,\s+\"(\w+)\"", file.read(), re.M)
+    read = set()
+    for path in [*glob.glob("tools/avito/*.c"), "avito_messenger.h"]:
+        read |= set(re.findall(r'(?:getenv|from_environment|folder_of|avitoi_posix_option)\((?:\w+, )?"([A-Z_]+)"', everything_in_file(path)))
     for page in pages:
         terms = re.findall(r"^\.B (.*)$", page, re.M)
+        missing = read - set(re.split(", |\n", "\n".join(terms))) - {"HOME", "TERM", "NOTIFY_SOCKET", "WATCHDOG_USEC", "AVITO_TEST_FLEET_PERCENT"}
+        check(f"the manual has the {len(read)} variables that are read", len(read) > 12 and not missing, missing)
         check(f"the manual has {len(statuses)} exit statuses and {len(keys)} keys",
               len(statuses) == 9 and len(keys) > 25 and set(statuses) | set(keys) <= set(terms), (set(statuses) | set(keys)) - set(terms))
 
