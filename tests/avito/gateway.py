@@ -677,6 +677,16 @@ def unreadable():
             check("... and stays as it is", os.path.isdir(file))
             os.rmdir(file)
             os.rename(file + ".aside", file)
+        path = f"{r.gateway.home}/state/avito/gateway/main/path"
+        with open(path, "r+", encoding="ascii") as file:
+            whole = file.read()
+            file.truncate(9)
+        r.gateway.stop()
+        r.gateway.start()
+        status = r.gateway.process.wait(20)
+        check("a path of notifications that is not whole ends the start", status == 1 and wait_for(lambda: f"{path}: the first line is" in r.gateway.said), r.gateway.said)
+        with open(path, "w", encoding="ascii") as file:
+            file.write(whole)
         r.gateway.start()
         r.send("send", r.chat, '{"id":"first","text":"раз"}')
         check("with all of them it goes on", wait_for(lambda: r.sub.of("avito/shop/results/first")[1:]) and r.times_sent("раз") == 1)

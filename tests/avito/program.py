@@ -740,7 +740,7 @@ def paths_of_urls(folder):
     """--path-file: a file without a path is said to be one, and a path is never cut."""
     with MadeUp({}) as service:
         home, path = Home(service, folder), f"{folder}/path"
-        for text in ("", "\n/secret", "/" + "a" * 1500):
+        for text in ("", "\n/secret", "/" + "a" * 1500, "/", "/short", "avito-tokens 1", "/" + "0" * 31, "/" + "0" * 32 + "?", "/" + "z" * 32):
             with open(path, "w", encoding="ascii") as file:
                 file.write(text)
             for words in (["webhook", "add", "https://shop.example"], ["webhook", "serve", "--listen", "127.0.0.1:1"]):
@@ -806,6 +806,18 @@ def notified(folder):
                 pass
             check("webhook serve: a peer that takes no answer is let go, and nothing spins", ended and spent < 0.5, (ended, spent))
         program.terminate()
+    news = {"id": "e", "payload": {"type": "call", "value": {"n\u009b": 1}}}
+    for words, said in ((["--json"], ""), ([], "another type, which --json shows: call"), (["--quiet"], "")):
+        program = subprocess.Popen([PROGRAM, "webhook", "serve", *words, "--listen", f"127.0.0.1:{port}", "--path-file", f"{folder}/path"],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        wait_for(lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0, 10)
+        with socket.create_connection(("127.0.0.1", port)) as peer:
+            peer.sendall(request(json.dumps(news, ensure_ascii=False, indent=1).encode()))
+            got = received(peer, 1)
+        program.terminate()
+        out, err = program.communicate()
+        check(f"webhook serve {' '.join(words)}: a notification of another type", got == [200] and err.strip().endswith(said) and bool(said) == bool(err) and
+              (out.count("\n") == 1 and json.loads(out) == news and "\u009b" not in out if words == ["--json"] else out == ""), (got, out, err))
 
 
 def made_up(folder):

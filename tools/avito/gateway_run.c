@@ -315,7 +315,7 @@ static int keep_word(struct run *r, const char *file, const char *before, size_t
  * once. */
 static int open_folder(struct run *r, const char *name)
 {
-    char problem[CONFIG_PROBLEM_SIZE];
+    char problem[CONFIG_PROBLEM_SIZE], path[sizeof r->folder + 8];
     int status;
 
     snprintf(r->folder, sizeof r->folder, "%s/gateway/%s", r->config.folder, name);
@@ -333,7 +333,9 @@ static int open_folder(struct run *r, const char *name)
         return served_say_file(r->folder, "lock");
     }
     status = keep_word(r, "client_id", "avito-", 11, r->client_id, sizeof r->client_id);
-    return status == EXIT_DONE ? keep_word(r, "path", "/", 24, r->path, sizeof r->path) : status;
+    status = status == EXIT_DONE ? keep_word(r, "path", "/", 24, r->path, sizeof r->path) : status;
+    snprintf(path, sizeof path, "%s/path", r->folder);
+    return status == EXIT_DONE && !listener_path(r->path, path) ? EXIT_LOCAL : status;
 }
 
 /* Under another number a command without an id would be done again. */

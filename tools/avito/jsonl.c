@@ -125,6 +125,17 @@ void json_raw(FILE *out, const char *key, const char *json)
     put_text(out, json, strlen(json));
 }
 
+void json_as_it_came(FILE *out, avito_str json)
+{
+    for (size_t i = 0, n; i < json.len; i += n + 1) { /* a line break is nothing but a blank */
+        for (n = 0; i + n < json.len && json.ptr[i + n] != '\n' && json.ptr[i + n] != '\r';) {
+            n++;
+        }
+        put_text(out, json.ptr + i, n);
+    }
+    fputc('\n', out);
+}
+
 /* ---- models ---- */
 
 void json_self(FILE *out, const avito_self *self)

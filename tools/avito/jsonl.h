@@ -16,6 +16,9 @@ void json_number(FILE *out, const char *key, int64_t value);
 void json_bool(FILE *out, const char *key, bool value);
 void json_raw(FILE *out, const char *key, const char *json); /* that is JSON already */
 
+/* A value that is JSON already, in a line of its own and with what a terminal would obey escaped. */
+void json_as_it_came(FILE *out, avito_str json);
+
 /* With the names and forms of the service, and ours under "avito". `chat` of a message may be NULL.
  * False: out of memory. */
 void json_ok(FILE *out); /* {"ok":true}, as the service has it */

@@ -59,22 +59,24 @@ static int listen_at(const struct sockaddr_in *at)
     return fd;
 }
 
-/* Would the receiver take this path? If not, says what one looks like. */
-static bool is_path(const char *path)
+bool listener_path(const char *path, const char *file)
 {
     static char room[AVITO_WEBHOOK_SIZE(1)];
     avito_webhook_options o = avito_webhook_options_default();
+    const char *last = path != NULL ? strrchr(path, '/') : NULL;
+    const size_t digits = last != NULL ? strspn(last + 1, "0123456789abcdefABCDEF-") : 0;
     avito_webhook probe;
 
     o.path = path;
     o.buffer = room;
     o.buffer_cap = sizeof room;
-    if (path != NULL && avito_webhook_init(&probe, &o, 0) == AVITO_OK) {
+    if (digits >= 32 && last[1 + digits] == '\0' && avito_webhook_init(&probe, &o, 0) == AVITO_OK) {
         return true;
     }
-    fputs(say(TEXT("--path-file names a file with the path: / and at least 32 hex digits\n",
-                   "--path-file - файл с путём: / и не меньше 32 шестнадцатеричных цифр\n")),
-          stderr);
+    fprintf(stderr,
+            say(TEXT("%s: the first line is the path: / and at least 32 hex digits\n",
+                     "%s: в первой строке путь: / и не меньше 32 шестнадцатеричных цифр\n")),
+            file);
     return false;
 }
 
@@ -88,7 +90,7 @@ int listener_open(listener *l, const char *at, const char *path,
     l->path = path;
     l->take = take;
     l->ctx = ctx;
-    if (!is_path(path) || !address_of(at, &address)) {
+    if (!address_of(at, &address)) {
         return EXIT_USAGE;
     }
     l->fd = listen_at(&address);

@@ -2,6 +2,7 @@
  *
  * A notification is written and flushed before it is answered. One that cannot be written is not
  * answered, and the service sends it again. */
+#include "jsonl.h"
 #include "listener.h"
 #include "messages.h"
 #include "russian.h"
@@ -10,6 +11,24 @@
 
 #include <errno.h>
 #include <signal.h>
+
+/* A notification of a type that no model knows: as it came, or that it came. */
+static void print_unknown(session *s, const avito_webhook *webhook, avito_str type)
+{
+    size_t len;
+    const char *body = avito_webhook_body(webhook, &len);
+
+    if (has_option(s->arguments, OPTION_JSON)) {
+        json_as_it_came(stdout, (avito_str){body, len});
+        fflush(stdout);
+    } else if (!has_option(s->arguments, OPTION_QUIET)) {
+        fputs(say(TEXT("A notification of another type, which --json shows: ",
+                       "Уведомление другого вида, его покажет --json: ")),
+              stderr);
+        show_text(stderr, type, SIZE_MAX);
+        fputc('\n', stderr);
+    }
+}
 
 /* Writes the notification. False: it is not answered. */
 static bool hand_over_event(void *ctx, avito_webhook *webhook)
@@ -21,6 +40,8 @@ static bool hand_over_event(void *ctx, avito_webhook *webhook)
 
     if (result == AVITO_OK && event.message != NULL) {
         print_message(ctx, event.message, NULL);
+    } else if (result == AVITO_OK) {
+        print_unknown(ctx, webhook, event.type);
     } else if (result < 0) {
         fprintf(stderr, "avito: %s\n", error_text(result)); /* the same bytes would come again */
     }

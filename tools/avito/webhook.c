@@ -1,6 +1,7 @@
 /* webhook.c - avito webhook: where notifications go. The path of the URL is a secret. */
 #include "format.h"
 #include "jsonl.h"
+#include "listener.h"
 #include "run.h"
 #include "russian.h"
 #include "serve.h"
@@ -52,39 +53,39 @@ static int list_webhooks(session *s)
     return session_status(s, result);
 }
 
-/* Without a host name it is only a path. */
-static bool join(char *out, size_t size, const char *url, const char *path)
-{
-    const size_t len = strlen(url);
-    const int n =
-        snprintf(out, size, "%.*s%s%s", (int)(len > 0 && url[len - 1] == '/' ? len - 1 : len), url,
-                 path[0] == '/' ? "" : "/", path);
-
-    return n > 0 && (size_t)n < size;
-}
-
 /* The path in the first line of --path-file's file. NULL after saying why. */
 static const char *read_path(const arguments *a)
 {
-    static char path[1100];
-    FILE *file = fopen(a->values[OPTION_PATH_FILE], "r");
-    const bool any = file != NULL && fgets(path, sizeof path, file) != NULL;
-    const size_t len = any ? strcspn(path, "\r\n") : 0;
+    static char room[1100] = "/"; /* where it stands without one */
+    const char *name = a->values[OPTION_PATH_FILE];
+    FILE *file = name != NULL ? fopen(name, "r") : NULL;
+    char *path = room + 1;
+    const bool any = file != NULL && fgets(path, sizeof room - 1, file) != NULL;
+    const bool failed = file == NULL || ferror(file);
 
-    if (file == NULL || ferror(file)) {
-        system_error(a->values[OPTION_PATH_FILE]);
-    } else if (len == 0 || len == sizeof path - 1) {
-        fprintf(
-            stderr,
-            say(TEXT("%s: its first line is the path of the URL, and neither empty nor so long\n",
-                     "%s: в первой строке должен быть путь URL, не пустой и не такой длинный\n")),
-            a->values[OPTION_PATH_FILE]);
+    if (name == NULL) {
+        fputs(say(TEXT("--path-file names a file with the path: / and at least 32 hex digits\n",
+                       "--path-file - файл с путём: / и не меньше 32 шестнадцатеричных цифр\n")),
+              stderr);
+    } else if (failed) {
+        system_error(name);
     }
     if (file != NULL) {
         fclose(file);
     }
-    path[len] = '\0';
-    return len > 0 && len < sizeof path - 1 ? path : NULL;
+    path[any ? strcspn(path, "\r\n") : 0] = '\0';
+    path -= path[0] != '/';
+    return !failed && listener_path(path, name) ? path : NULL;
+}
+
+/* Without a host name it is only a path. */
+static bool join(char *out, size_t size, const char *url, const char *path)
+{
+    const size_t len = strlen(url);
+    const int n = snprintf(out, size, "%.*s%s",
+                           (int)(len > 0 && url[len - 1] == '/' ? len - 1 : len), url, path);
+
+    return n > 0 && (size_t)n < size;
 }
 
 /* The URL of the command line, with the secret path from the file. */
@@ -101,7 +102,11 @@ static const char *url_of(const arguments *a)
         return a->words[1];
     }
     path = read_path(a);
-    return path != NULL && join(url, sizeof url, a->words[1], path) ? url : NULL;
+    if (path == NULL || join(url, sizeof url, a->words[1], path)) {
+        return path != NULL ? url : NULL;
+    }
+    fputs(say(TEXT("the URL is too long\n", "URL слишком длинный\n")), stderr);
+    return NULL;
 }
 
 static int change(session *s, const char *url, int (*call)(avito_client *client, const char *url),
@@ -145,10 +150,9 @@ int run_webhook(const arguments *a)
         return too_many(a, 1);
     }
     if (strcmp(what, "serve") == 0) {
-        const char *path = has_option(a, OPTION_PATH_FILE) ? read_path(a) : NULL;
+        const char *path = read_path(a);
 
-        return path != NULL || !has_option(a, OPTION_PATH_FILE) ? serve_webhook(a, path)
-                                                                : EXIT_USAGE;
+        return path != NULL ? serve_webhook(a, path) : EXIT_USAGE;
     }
     if (strcmp(what, "list") != 0 && strcmp(what, "add") != 0 && strcmp(what, "remove") != 0) {
         fputs(say(TEXT("avito webhook list, add URL, remove URL or serve\n",
