@@ -819,6 +819,7 @@ def reload_with_errors():
         for password in ("first", "second"):
             with open(secret, "w", encoding="ascii") as file:
                 file.write(password + "\n")
+            os.chmod(secret, 0o600)
             r.gateway.mqtt = ["user = shop", f"password_file = {secret}"]
             r.gateway.configure()
             count = len(r.sub.of("avito/gateway/main/status"))
@@ -977,6 +978,7 @@ def tls_and_passwords():
         os.chmod(f"{folder}/passwords", 0o644)
         with open(f"{folder}/secret", "w", encoding="ascii") as file:
             file.write("the-password\n")
+        os.chmod(f"{folder}/secret", 0o600)
         tls = ["tls = yes", f"ca_file = {os.path.abspath(CERTS)}/roots.pem"]
         named = ["user = shop", f"password_file = {folder}/secret"]
         server = (f"{folder}/ca.crt", f"{CERTS}/ec.crt", f"{CERTS}/ec.key")

@@ -679,6 +679,21 @@ def configuration(service, folder):
                    f"[two]\nclient_id = {client_id}\nclient_secret = wrong\n")
     with open(f"{folder}/secret", "w", encoding="utf-8") as file:
         file.write(secret + "\n")
+    os.chmod(f"{folder}/secret", 0o644)
+    done = home.run("whoami", "--account", "one")
+    check("a secret file that others can read is refused", done.returncode == 2 and f"chmod 600 {folder}/secret" in done.stderr, done.stderr)
+    os.chmod(f"{folder}/secret", 0o600)
+    for text, said in (("", "neither empty"), ("x" * 2000, "nor so long"), (None, "No such file")):
+        if text is None:
+            os.rename(f"{folder}/secret", f"{folder}/away")
+        else:
+            with open(f"{folder}/secret", "w", encoding="utf-8") as file:
+                file.write(text)
+        done = home.run("whoami", "--account", "one")
+        check(f"a secret file is refused: {said}", done.returncode == 2 and said in done.stderr and f"{folder}/secret" in done.stderr, done.stderr)
+    with open(f"{folder}/secret", "w", encoding="utf-8") as file:
+        file.write(secret + "\n")
+    os.chmod(f"{folder}/secret", 0o600)
     done = home.run("whoami")
     check("several accounts and none named", done.returncode == 2 and "one two" in done.stderr, done.stderr)
     check("one of them", home.run("whoami", "--account", "one").returncode == 0)

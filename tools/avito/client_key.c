@@ -1,9 +1,9 @@
 /* client_key.c - see client_key.h. */
 #include "client_key.h"
+#include "config.h"
 #include "language.h"
 #include "russian.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,12 +98,18 @@ static bool read_file(client_key *to, const char *path, bool keys)
     struct reading r = {to, false, false, 0};
     FILE *file = fopen(path, "r");
     const size_t len = file != NULL ? fread(text, 1, sizeof text - 1, file) : 0;
+    const bool failed = file == NULL || ferror(file);
+    const bool is_public = !failed && keys && !config_is_private(file, path);
 
-    if (file == NULL) {
-        fprintf(stderr, "%s: %s\n", path, system_text(errno));
+    if (failed) {
+        system_error(path);
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    if (failed || is_public) {
         return false;
     }
-    fclose(file);
     text[len] = '\n'; /* a last line without a line end */
     read_pem(&r, keys, text, len + 1);
     memset(text, 0, sizeof text);

@@ -26,8 +26,9 @@ const config_key config_keys[] = {
       "оттуда же; тогда у файла настроек должны быть права 0600"}},
     {SECTION_ACCOUNT,
      "client_secret_file",
-     {"a file with the secret in its first line, such as systemd's LoadCredential gives",
-      "файл, в первой строке которого secret, например от LoadCredential в systemd"}},
+     {"a file, 0600, with the secret in its first line, such as systemd's LoadCredential gives",
+      "файл с правами 0600, в первой строке которого secret, например от LoadCredential в "
+      "systemd"}},
     {SECTION_ACCOUNT,
      "consent",
      {"yes: the account of another person, through avito login --browser",
@@ -71,7 +72,8 @@ const config_key config_keys[] = {
       "пароль брокера; тогда у файла настроек должны быть права 0600"}},
     {SECTION_MQTT,
      "password_file",
-     {"a file with the password in its first line", "файл, в первой строке которого пароль"}},
+     {"a file, 0600, with the password in its first line",
+      "файл с правами 0600, в первой строке которого пароль"}},
     {SECTION_MQTT, "tls", {"yes or no (default)", "yes или no (по умолчанию)"}},
     {SECTION_MQTT,
      "ca_file",
@@ -81,7 +83,9 @@ const config_key config_keys[] = {
      "cert_file",
      {"a certificate of ours as PEM, for a broker that asks for one",
       "наш сертификат PEM, если брокер его спрашивает"}},
-    {SECTION_MQTT, "key_file", {"its key as PEM, without a passphrase", "его ключ PEM без пароля"}},
+    {SECTION_MQTT,
+     "key_file",
+     {"its key as PEM, 0600, without a passphrase", "его ключ PEM без пароля, с правами 0600"}},
     {SECTION_GATEWAY,
      "name",
      {"in avito/gateway/NAME/status; main where it is missing",
@@ -126,7 +130,8 @@ const config_key config_keys[] = {
       "не меньше 16 байт, у всех один; тогда у файла настроек должны быть права 0600"}},
     {SECTION_FLEET,
      "secret_file",
-     {"a file with the secret in its first line", "файл, в первой строке которого secret"}},
+     {"a file, 0600, with the secret in its first line",
+      "файл с правами 0600, в первой строке которого secret"}},
 };
 
 const size_t config_keys_count = sizeof config_keys / sizeof *config_keys;
@@ -271,21 +276,26 @@ static bool is_readable_by_others(FILE *file)
     return fstat(fileno(file), &s) == 0 && (s.st_mode & (s.st_uid == geteuid() ? 077 : 007)) != 0;
 }
 
+bool config_is_private(FILE *file, const char *path)
+{
+    if (!is_readable_by_others(file)) {
+        return true;
+    }
+    fprintf(stderr,
+            say(TEXT("%s: others can read the secret in it: chmod 600 %s\n",
+                     "%s: secret в нём могут прочесть другие: chmod 600 %s\n")),
+            path, path);
+    return false;
+}
+
 /* Other users must not be able to read a file with a secret in it. The first `before` rows are from
  * other files. */
 static int check_mode(struct reading *r, config_row *const *before)
 {
-    if (!is_readable_by_others(r->file)) {
-        return EXIT_DONE;
-    }
     for (const config_row *row = *before; row != NULL; row = row->next) {
         if (strcmp(row->key, "client_secret") == 0 || strcmp(row->key, "password") == 0 ||
             strcmp(row->key, "secret") == 0) {
-            fprintf(stderr,
-                    say(TEXT("%s: others can read the secret in it: chmod 600 %s\n",
-                             "%s: secret в нём могут прочесть другие: chmod 600 %s\n")),
-                    r->path, r->path);
-            return EXIT_USAGE;
+            return config_is_private(r->file, r->path) ? EXIT_DONE : EXIT_USAGE;
         }
     }
     return EXIT_DONE;
@@ -539,24 +549,28 @@ static int ambiguous(const config *c, bool environment)
 const char *config_secret(config *c, const char *section, const char *key, const char *path)
 {
     FILE *file = fopen(path, "r");
-    char line[1024];
-    bool ok = file != NULL && fgets(line, sizeof line, file) != NULL;
+    char line[1024] = "";
+    const bool is_private = file != NULL && config_is_private(file, path);
+    const bool read = is_private && fgets(line, sizeof line, file) != NULL;
+    const size_t len = strcspn(line, "\r\n");
+    const bool failed = file == NULL || ferror(file);
+    bool ok = read && len > 0 && len < sizeof line - 1;
 
+    line[len] = '\0';
+    ok = ok && keep(c, section, key, line);
+    memset(line, 0, sizeof line);
+    if (failed) {
+        system_error(path);
+    } else if (is_private && !ok) {
+        fprintf(stderr,
+                say(TEXT("%s: its first line is the secret, and neither empty nor so long\n",
+                         "%s: в первой строке должен быть secret, не пустой и не такой длинный\n")),
+                path);
+    }
     if (file != NULL) {
         fclose(file);
     }
-    if (ok) {
-        line[strcspn(line, "\r\n")] = '\0';
-        ok = keep(c, section, key, line);
-        memset(line, 0, sizeof line);
-    }
-    if (!ok) {
-        fprintf(stderr,
-                say(TEXT("%s: the secret cannot be read\n", "%s: не удаётся прочесть secret\n")),
-                path);
-        return NULL;
-    }
-    return config_value(c, section, key);
+    return ok ? config_value(c, section, key) : NULL;
 }
 
 static const char *choose(const config *c, const char *name, bool environment)

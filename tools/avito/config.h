@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #define CONFIG_NAME_MAX 32 /* characters of an account's name: letters, digits, - and _ */
 
@@ -62,6 +63,9 @@ int config_wrong(const char *section, const char *text);
  * saying that the value is something else. */
 bool config_number(const config *c, const char *section, const char *key, long high, long *out);
 bool config_flag(const config *c, const char *section, const char *key, bool *out);
+
+/* Other users cannot read it. If they can, says so. */
+bool config_is_private(FILE *file, const char *path);
 
 /* Reads a secret from the first line of a file of its own; it becomes the value of `key`. NULL
  * after saying why. */
