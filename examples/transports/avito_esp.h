@@ -123,7 +123,7 @@ int avito_esp_load_token(void *ctx, avito_token *token)
         return result;
     }
     if (n < head || n > sizeof t || (size_t)t.access + t.refresh > n - head) {
-        return AVITO_ERR_HOOK;
+        return AVITO_END; /* none that can be used: an error would come with every call */
     }
     token->expires_at = t.expires_at;
     token->access_token = avito_esp_keep(store, 0, t.text, t.access);

@@ -317,12 +317,12 @@ int avito_zephyr_load_token(void *ctx, avito_token *token)
     const ssize_t n = nvs_read(store->fs, store->first_id, &t, sizeof t);
     const size_t head = offsetof(struct avito_zephyr_tokens, text);
 
-    if (n == -ENOENT) {
-        return AVITO_END;
+    if (n < 0) {
+        return n == -ENOENT ? AVITO_END : AVITO_ERR_HOOK;
     }
     if (n < (ssize_t)head || (size_t)t.access + t.refresh > sizeof t.text ||
         (size_t)n < head + t.access + t.refresh) {
-        return AVITO_ERR_HOOK;
+        return AVITO_END; /* none that can be used: an error would come with every call */
     }
     token->expires_at = t.expires_at;
     token->access_token = avito_zephyr_keep(store, 0, t.text, t.access);
