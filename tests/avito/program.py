@@ -219,6 +219,14 @@ def sending(service, home):
         done = home.run("send", chat, "-", stdin=text)
         check(f"a text that cannot be sent is status 2: {said}", done.returncode == 2 and said in done.stderr, done.stderr)
     check("... and nothing was sent", len(service.texts(chat)) == before)
+    for text, status, parts in (("🙂" * 1000, 0, [1000]), ("🙂" * 1001, 2, []), ("\udc80" * 5000, 2, []), ("\udc80" * 900, 2, [])):
+        before = len(service.texts(chat))
+        done = home.run("send", chat, f" {text}\n")
+        check(f"{len(text)} characters beyond U+FFFF: status {status}", done.returncode == status and [len(t) for t in service.texts(chat)[before:]] == parts, done)
+    before = len(service.texts(chat))
+    check("... in parts each of which any way of counting takes", home.run("send", "--split", chat, "🙂" * 1001).returncode == 0 and
+          [len(t) for t in service.texts(chat)[before:]] == [500, 500, 1], service.texts(chat)[before:])
+    before = len(service.texts(chat))
     long = " ".join(["слово"] * 400)
     check("send --split", home.run("send", "--split", chat, long).returncode == 0)
     check("... in parts", "".join(service.texts(chat)[before:]).replace(" ", "") == long.replace(" ", ""))
@@ -265,6 +273,9 @@ def doubts(service, home):
     long = " ".join(["долго"] * 300)
     done = [home.run(*words, chat, long).returncode for words in (["send", "--split"], ["confirm"])]
     check("... and one part of a long text", done == [6, 6], done)
+    service.door("fault", {"plan": "send_message:status=500:1"})
+    done = [home.run(word, chat, "🙂" * 700).returncode for word in ("send", "confirm")]
+    check("... and a text that is one message by its characters", done == [6, 6], done)
     check("confirm of a blank text is status 2", home.run("confirm", chat, " ").returncode == 2)
 
 

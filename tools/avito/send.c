@@ -114,34 +114,56 @@ static int send_noted(session *s, const char *text, const char *image_id)
 
 /* ---- a text ---- */
 
-/* 0 for a blank text. */
-static size_t parts_of(const char *text)
+/* The whole text, without the blanks around it, which begins at *text. Returns its length in bytes; 0: it is blank. */
+static size_t next_whole(const char **text)
 {
-    size_t count = 0, len;
+    const char *at = *text, *end;
+    size_t len = avito_next_part(&at);
 
-    for (; (len = avito_next_part(&text)) > 0; text += len) {
-        count++;
+    for (*text = end = at; len > 0; len = avito_next_part(&at)) {
+        at = end = at + len;
     }
-    return count;
+    return (size_t)(end - *text);
+}
+
+/* The next message that avito send makes of this text, as avito_next_part() gives it. */
+static size_t next_message(const char **text, bool split)
+{
+    return split ? avito_next_part(text) : next_whole(text);
 }
 
 /* True after saying so. */
 static bool is_blank(const char *text)
 {
-    if (parts_of(text) > 0) {
+    if (next_whole(&text) > 0) {
         return false;
     }
     fputs(say(TEXT("the text is blank\n", "текст пуст\n")), stderr);
     return true;
 }
 
+/* Code points, as the header counts them: those that are said to be too many are those that it refuses. */
+static size_t characters_of(const char *text, size_t len)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        count += ((unsigned char)text[i] & 0xc0) != 0x80;
+    }
+    return count;
+}
+
 /* Refuses, before a byte leaves, what the service would refuse. */
 static bool check_text(const arguments *a, const char *text)
 {
+    size_t len;
+
     if (is_blank(text)) {
         return false;
     }
-    if (!has_option(a, OPTION_SPLIT) && parts_of(text) > 1) {
+    len = next_whole(&text);
+    if (!has_option(a, OPTION_SPLIT) &&
+        (characters_of(text, len) > AVITO_TEXT_MAX || len > 4 * AVITO_TEXT_MAX)) {
         fprintf(stderr,
                 say(TEXT("the text has over %u characters: --split sends it in parts\n",
                          "в тексте больше %u знаков: --split отправит его частями\n")),
@@ -166,11 +188,12 @@ static int send_part(session *s, const char *part)
 /* Sends the parts in order, and stops at the first that is not sent. */
 static int send_text(session *s, const char *text)
 {
-    static char part[AVITO_PART_SIZE];
+    static char part[4 * AVITO_TEXT_MAX + 1];
+    const bool split = has_option(s->arguments, OPTION_SPLIT);
     int status = EXIT_DONE, sent = 0;
     size_t len;
 
-    while (status == EXIT_DONE && (len = avito_next_part(&text)) > 0) {
+    while (status == EXIT_DONE && (len = next_message(&text, split)) > 0) {
         memcpy(part, text, len);
         part[len] = '\0';
         status = send_part(s, part);
@@ -281,12 +304,12 @@ struct search {
 };
 
 /* Is it one of the messages that avito send makes of this text? */
-static bool is_part_of(const char *part, const char *text)
+static bool is_message_of(const char *message, const char *text, bool split)
 {
     size_t len;
 
-    while ((len = avito_next_part(&text)) > 0 &&
-           (strlen(part) != len || memcmp(part, text, len) != 0)) {
+    while ((len = next_message(&text, split)) > 0 &&
+           (strlen(message) != len || memcmp(message, text, len) != 0)) {
         text += len;
     }
     return len > 0;
@@ -297,7 +320,8 @@ static int visit_send(void *ctx, const avito_store_send *send)
     struct search *search = ctx;
 
     if (send->outcome == AVITO_CANNOT_TELL && strcmp(send->chat_id, search->chat) == 0 &&
-        (search->text == NULL || is_part_of(send->text, search->text)) &&
+        (search->text == NULL || is_message_of(send->text, search->text, false) ||
+         is_message_of(send->text, search->text, true)) &&
         (!search->any || send->begun > search->found.begun)) {
         search->found = *send;
         search->any = true;
