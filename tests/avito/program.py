@@ -104,7 +104,9 @@ def words_of_the_command_line(home):
             (["chats", "--type", "x"], 2, "u2i u2u a2u"), (["chats", "--json=1"], 2, "has no value"),
             (["chat"], 2, "usage: avito chat CHAT"), (["chats", "-jz"], 2, "unknown option -jz"), (["chats", "-jl"], 2, "--limit needs a value"),
             (["chats", "so many"], 2, "too many: so many; see: avito chats --help"), (["webhook", "list", "all"], 2, "too many: all"),
-            (["webhook", "serve", "x"], 2, "too many: x"), (["export", "a", "b"], 2, "too many: b"),
+            (["webhook", "serve", "x"], 2, "too many: x"), (["--version", "x"], 2, "no command x"),
+            (["watch", "--since", "2026-02-31"], 2, "not a time"), (["webhook", "add", "shop.example"], 2, "begins with https://"),
+            (["chats", "-a", "../config"], 2, "no account ../config"), (["export", "a", "b"], 2, "too many: b"),
             (["chats", "--format", "%(nmae)"], 2, "%(name)"),
             (["block", "x"], 2, "not an id"), (["completion", "tcsh"], 2, "bash, zsh and fish"),
             (["block", "1", "-i", "2", "-i", "3"], 2, "one --item"), (["watch", "--since", "soon"], 2, "not a time"), (["watch", "--since", "9" * 20], 2, "not a time"), (["send", "a"], 2, "text is missing")]:
@@ -353,6 +355,8 @@ def exporting(service, home, folder):
     check("export", done.returncode == 0 and lines[-1]["avito"]["export"] == "complete", done.stderr)
     messages = [m["id"] for m in lines if "content" in m or "chat_id" in m]
     check("export: nothing twice", len(messages) == len(set(messages)))
+    done = home.run("export", "-")
+    check("export - is standard output", done.returncode == 0 and '"export":"complete"' in done.stdout and not os.path.exists("-"), done)
     check("export: everything", len(messages) == len(service.door("store")["messages"]), len(messages))
     with open(path, encoding="utf-8") as file:
         whole = file.read()
@@ -846,11 +850,27 @@ def notified(folder):
               (out.count("\n") == 1 and json.loads(out) == news and "\u009b" not in out if words == ["--json"] else out == ""), (got, out, err))
 
 
+def notified_in_vain(folder):
+    """avito webhook serve whose output is full ends, and says so; the notification is not answered."""
+    port, path = free_port(), "/" + "0123456789abcdef" * 2
+    with open(f"{folder}/path", "w", encoding="ascii") as file:
+        file.write(path + "\n")
+    body = b'{"payload":{"type":"message","value":{"id":"m","chat_id":"c","user_id":1,"author_id":2,"created":1,"type":"text","content":{"text":"a"}}}}'
+    with open("/dev/full", "w", encoding="ascii") as full, subprocess.Popen(
+            [PROGRAM, "webhook", "serve", "--listen", f"127.0.0.1:{port}", "--path-file", f"{folder}/path"], stdout=full, stderr=subprocess.PIPE, text=True) as program:
+        wait_for(lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0, 10)
+        with socket.create_connection(("127.0.0.1", port)) as peer:
+            peer.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+            got = received(peer, 1)
+        said = program.communicate(timeout=20)[1]
+    check("webhook serve into a full disk ends with status 1 and says so", got == [] and program.returncode == 1 and "No space" in said, (got, said))
+
+
 def made_up(folder):
     """What the service has not answered yet."""
     urls = ["https://shop.example/secret", "https://shop.example?key=secret/x", "https://me:secret@shop.example/", "shop.example/secret", None,
             "https://shop.example/"]
-    voices = {"aa": "/whole", "bb": "/stalls"}
+    voices = {"bb": "/stalls", "aa": "/whole"}
     with MadeUp({"/messenger/v1/subscriptions": {"subscriptions": [{"url": url, "version": "3"} for url in urls]},
                  "/whole": b"x" * 100000, "/stalls": (b"x" * 10, 100)}) as service:
         service.answers["/messenger/v1/accounts/1/getVoiceFiles"] = {"voices_urls": {i: service.url(path) for i, path in voices.items()}}
@@ -863,6 +883,17 @@ def made_up(folder):
                               capture_output=True, timeout=60, check=False)
         check("a voice message is saved, whole", done.returncode == 3 and os.path.getsize(f"{folder}/aa.mp4") == 100000, done)
         check("... and one that stalls is given up", not os.path.exists(f"{folder}/bb.mp4") and b"bb.mp4: cannot be downloaded" in done.stderr, done)
+
+
+        def with_limit():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (50000, 50000))
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+        service.answers["/messenger/v1/accounts/1/getVoiceFiles"] = {"voices_urls": {"aa": service.url("/whole")}}
+        done = subprocess.run([PROGRAM, "voice", "aa", "--save", f"{folder}/small"], env=home.environment, capture_output=True, text=True, timeout=60,
+                              check=False, preexec_fn=with_limit)
+        check("a voice message that the disk does not take is status 1, and why is said", done.returncode == 1 and "aa.mp4: File too large" in done.stderr and
+              os.listdir(f"{folder}/small") == [], done)
 
 
 def faketime():
@@ -1051,7 +1082,7 @@ def main():
         full_disk(service, home, folder)
         interrupted_service(service, home)
     bad_certificates()
-    for scene in (paths_of_urls, made_up, notified):
+    for scene in (paths_of_urls, made_up, notified, notified_in_vain):
         with tempfile.TemporaryDirectory() as folder:
             scene(folder)
     with Simulator("--chats", "1") as service, tempfile.TemporaryDirectory() as folder:

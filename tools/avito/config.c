@@ -715,6 +715,9 @@ int config_choose(config *c, const char *name, account *out)
 
     memset(out, 0, sizeof *out);
     name = name != NULL ? name : from_environment("AVITO_ACCOUNT");
+    if (name != NULL && !is_account_name(name)) { /* it becomes part of a path */
+        return no_account(c, name);
+    }
     status = read_credentials(c, name != NULL ? name : "default");
     if (status == EXIT_DONE && name == NULL && !environment &&
         config_next_account(c, NULL) == NULL) {
@@ -728,7 +731,7 @@ int config_choose(config *c, const char *name, account *out)
         return ambiguous(c, environment);
     }
     chosen = choose(c, name, environment);
-    if (chosen == NULL || !is_account_name(chosen)) {
+    if (chosen == NULL) {
         return no_account(c, name);
     }
     status = config_service(c, chosen, out);

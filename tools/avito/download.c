@@ -3,6 +3,7 @@
 #include "russian.h"
 #include "show.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -175,8 +176,8 @@ static bool receive(struct download *d)
 static int fail(const char *what)
 {
     fprintf(stderr,
-            say(TEXT("avito: %s: cannot be downloaded; check network and disk, and try again\n",
-                     "avito: %s: не удаётся скачать; проверьте сеть и диск и повторите\n")),
+            say(TEXT("avito: %s: cannot be downloaded; check the network, and try again\n",
+                     "avito: %s: не удаётся скачать; проверьте сеть и повторите\n")),
             what);
     return EXIT_NETWORK;
 }
@@ -185,6 +186,7 @@ static int fail(const char *what)
 static int save(struct download *d, const avito_server *to, const char *path)
 {
     char fresh[4096];
+    int failed;
     bool ok;
 
     snprintf(fresh, sizeof fresh, "%s.part", path);
@@ -195,13 +197,21 @@ static int save(struct download *d, const avito_server *to, const char *path)
     }
     d->moved_ms = avito_posix_clock_ms(NULL);
     ok = connect_and_ask(d, to) && receive(d);
+    failed = ferror(d->file) ? errno : 0;
     (d->transport.functions->close)(d->transport.ctx);
-    ok = fclose(d->file) == 0 && ok;
-    if (!ok || rename(fresh, path) != 0) {
-        unlink(fresh);
+    if ((fclose(d->file) != 0 || (ok && rename(fresh, path) != 0)) && failed == 0) {
+        failed = errno;
+    }
+    if (ok && failed == 0) {
+        return EXIT_DONE;
+    }
+    unlink(fresh);
+    if (failed == 0) {
         return fail(path);
     }
-    return EXIT_DONE;
+    errno = failed;
+    system_error(path);
+    return EXIT_LOCAL;
 }
 
 int download(session *s, const char *url, const char *path)

@@ -132,7 +132,7 @@ static int open_file(struct export *e, const char *path, bool *is_complete)
     long keep;
 
     *is_complete = false;
-    if (path == NULL) {
+    if (path == NULL || strcmp(path, "-") == 0) {
         e->out = stdout;
         return EXIT_DONE;
     }

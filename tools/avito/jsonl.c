@@ -134,6 +134,7 @@ void json_as_it_came(FILE *out, avito_str json)
         put_text(out, json.ptr + i, n);
     }
     fputc('\n', out);
+    fflush(out);
 }
 
 /* ---- models ---- */

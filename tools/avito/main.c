@@ -64,10 +64,10 @@ int main(int argc, char **argv)
     prctl(PR_SET_DUMPABLE, 0); /* the secret is in memory: no core dumps, no debuggers */
     language_from_environment();
     if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
-        return close_output(run_version());
+        return argc == 2 ? close_output(run_version()) : unknown_command(argv[2]);
     }
     if (strcmp(name, "--manual") == 0) { /* for the build: avito.1 */
-        return close_output(run_manual(NULL));
+        return argc == 2 ? close_output(run_manual(NULL)) : unknown_command(argv[2]);
     }
     for (size_t i = 0; i < sizeof as_options / sizeof *as_options; i++) {
         name = strcmp(name, as_options[i].option) == 0 ? as_options[i].command : name;

@@ -3,8 +3,10 @@
 #include "format.h"
 #include "jsonl.h"
 #include "run.h"
+#include "russian.h"
 #include "show.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,6 +76,14 @@ void print_message(const session *s, const avito_message *m, const avito_chat *c
         print_for_people(m, author_name(chat, m->author_id));
     }
     fflush(stdout);
+}
+
+bool output_failed(void)
+{
+    if (ferror(stdout) && errno != EPIPE) { /* there the reader closed the pipe on purpose */
+        system_error(say(TEXT("avito: standard output", "avito: стандартный вывод")));
+    }
+    return ferror(stdout);
 }
 
 /* ---- avito messages ---- */

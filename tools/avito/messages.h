@@ -8,4 +8,7 @@
  * is not known. */
 void print_message(const session *s, const avito_message *message, const avito_chat *chat);
 
+/* After that: could it be written? True after saying that it could not. */
+bool output_failed(void);
+
 #endif

@@ -20,7 +20,6 @@ static void print_unknown(session *s, const avito_webhook *webhook, avito_str ty
 
     if (has_option(s->arguments, OPTION_JSON)) {
         json_as_it_came(stdout, (avito_str){body, len});
-        fflush(stdout);
     } else if (!has_option(s->arguments, OPTION_QUIET)) {
         fputs(say(TEXT("A notification of another type, which --json shows: ",
                        "Уведомление другого вида, его покажет --json: ")),
@@ -45,7 +44,7 @@ static bool hand_over_event(void *ctx, avito_webhook *webhook)
     } else if (result < 0) {
         fprintf(stderr, "avito: %s\n", error_text(result)); /* the same bytes would come again */
     }
-    return !ferror(stdout);
+    return !output_failed();
 }
 
 static int serve(listener *l)

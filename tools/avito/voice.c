@@ -68,10 +68,15 @@ static int get_voices(session *s)
                                              s->arguments->words_count, &s->avito.arena, &files);
     int status = session_status(s, result);
 
-    for (size_t i = 0; status == EXIT_DONE && i < files.count; i++) {
-        status = show_voice(s, &files.items[i]);
+    if (status != EXIT_DONE) {
+        return status;
     }
-    if (status == EXIT_DONE && files.count < s->arguments->words_count) {
+    for (size_t i = 0; i < files.count; i++) {
+        const int one = show_voice(s, &files.items[i]);
+
+        status = status == EXIT_DONE ? one : status; /* the others are saved all the same */
+    }
+    if (files.count < s->arguments->words_count) {
         session_remark(s, say(TEXT("The service does not know all of these ids.",
                                    "Сервис знает не все из этих id.")));
     }

@@ -203,13 +203,7 @@ static int hand_over(struct watch *w, const avito_message *m)
         return exec_for(w, m);
     }
     print_message(w->session, m, chat_of(w, m));
-    if (ferror(stdout)) {
-        if (errno != EPIPE) { /* the reader closed the pipe on purpose */
-            system_error(say(TEXT("avito: standard output", "avito: стандартный вывод")));
-        }
-        return EXIT_LOCAL;
-    }
-    return EXIT_DONE;
+    return output_failed() ? EXIT_LOCAL : EXIT_DONE;
 }
 
 /* accept() writes the state: on a full disk the message stays unaccepted. */
@@ -309,6 +303,7 @@ static bool time_of(const char *word, int64_t *out)
     struct tm t;
     const char *end;
     char *number_end;
+    bool is_time;
 
     memset(&t, 0, sizeof t);
     end = strptime(word, "%Y-%m-%d", &t);
@@ -316,15 +311,18 @@ static bool time_of(const char *word, int64_t *out)
         end = strptime(end, "T%H:%M:%SZ", &t);
     }
     if (end != NULL && *end == '\0') {
+        const int day = t.tm_mday;
+
         *out = (int64_t)timegm(&t);
-        return true;
+        is_time = t.tm_mday == day; /* timegm() takes 31 February for a day in March */
+    } else {
+        *out = strtoll(word, &number_end, 10);
+        is_time = number_end > word && *number_end == '\0' && *out > 0 && *out <= YEAR_9999;
     }
-    *out = strtoll(word, &number_end, 10);
-    if (number_end == word || *number_end != '\0' || *out <= 0 || *out > YEAR_9999) {
+    if (!is_time) {
         fprintf(stderr, say(TEXT("--since: not a time: %s\n", "--since: не время: %s\n")), word);
-        return false;
     }
-    return true;
+    return is_time;
 }
 
 static bool take_options(struct watch *w, const arguments *a, avito_inbox_options *o)

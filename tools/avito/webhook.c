@@ -98,6 +98,13 @@ static const char *url_of(const arguments *a)
         fputs(say(TEXT("the URL is missing\n", "нет URL\n")), stderr);
         return NULL;
     }
+    if (strcmp(a->words[0], "add") == 0 && strncmp(a->words[1], "https://", 8) != 0 &&
+        strncmp(a->words[1], "http://", 7) != 0) {
+        fputs(say(TEXT("the URL begins with https:// or http://\n",
+                       "URL начинается с https:// или http://\n")),
+              stderr);
+        return NULL;
+    }
     if (!has_option(a, OPTION_PATH_FILE)) {
         return a->words[1];
     }
