@@ -56,7 +56,7 @@ static int list_webhooks(session *s)
 /* The path in the first line of --path-file's file. NULL after saying why. */
 static const char *read_path(const arguments *a)
 {
-    static char room[1100] = "/"; /* where it stands without one */
+    static char room[1100];
     const char *name = a->values[OPTION_PATH_FILE];
     FILE *file = name != NULL ? fopen(name, "r") : NULL;
     char *path = room + 1;
@@ -74,6 +74,7 @@ static const char *read_path(const arguments *a)
         fclose(file);
     }
     path[any ? strcspn(path, "\r\n") : 0] = '\0';
+    room[0] = '/'; /* where it stands without one */
     path -= path[0] != '/';
     return !failed && listener_path(path, name) ? path : NULL;
 }
