@@ -564,7 +564,7 @@ const char *config_secret(config *c, const char *section, const char *key, const
     } else if (is_private && !ok) {
         fprintf(stderr,
                 say(TEXT("%s: its first line is the secret, and neither empty nor so long\n",
-                         "%s: в первой строке должен быть secret, не пустой и не такой длинный\n")),
+                         "%s: в первой строке нет secret, или он слишком длинный\n")),
                 path);
     }
     if (file != NULL) {
