@@ -596,6 +596,7 @@ def in_russian():
                 break
             r.broker.start()
             wait_for(lambda: "снова на связи с брокером" in r.gateway.said, 20)
+            time.sleep(1)  # what is published then has arrived
             r.gateway.said = ""
         check("what is wrong with the broker in Russian", "avito gateway: соединение кончилось" in r.gateway.said, r.gateway.said)
         r.broker.start()
