@@ -11,15 +11,16 @@ DEMO_PACKAGES := build-essential libjsmn-dev libbearssl-dev libcjson-dev libhttp
 DEMO_OBJECTS := $(patsubst %,build/obj/examples/demo/%.o,demo say people listener bot program)
 
 $(DEMO_OBJECTS): CFLAGS_EXTRA += -DAVITO_WITH_POSIX=1 -DAVITO_WITH_BEARSSL=1
+$(DEMO_OBJECTS): CFLAGS_OPT := $(CFLAGS_OPT:-O2=-O1)
 
 build/demo/demo: $(DEMO_OBJECTS)
 	@mkdir -p $(@D)
 	$(CC) $^ -o $@ -lbearssl -lcjson
 
-# The bot of the last scene is the example, unchanged.
+# The bot of the last scene is the example, unchanged. AVITO_STATIC: only what it uses is compiled.
 build/demo/bot: examples/11_auto_answer_bot.c examples/example.h $(HEADER)
 	@mkdir -p $(@D)
-	$(CC) -O2 $(WARN) -I. $< -o $@ -lbearssl
+	$(CC) -O2 $(WARN) -DAVITO_STATIC=1 -I. $< -o $@ -lbearssl
 
 .PHONY: demo
 demo: ## a story with every call, against the simulator over TLS, as a transcript

@@ -37,7 +37,7 @@ TEST_SCRIPTS += tests/threads/run.sh
 
 build/threads_test: tests/threads/threads_test.c $(HEADER)
 	@mkdir -p $(@D)
-	$(CC) $(INCLUDES) -D_GNU_SOURCE -std=c99 -g -O1 $(WARN) -fsanitize=thread $< -o $@ -lcmocka -lpthread
+	$(CC) $(INCLUDES) -D_GNU_SOURCE -DAVITO_STATIC=1 -std=c99 -g1 -O1 $(WARN) -fsanitize=thread $< -o $@ -lcmocka -lpthread
 test-programs: build/threads_test
 
 # Every call over real TLS: against the simulator, and against nginx in front of it.

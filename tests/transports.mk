@@ -45,7 +45,7 @@ build/transports/answer_riot: TRANSPORT_FLAGS := -DRIOT_VERSION -DMODULE_GNRC_SO
 build/transports/answer_%: tests/transports/answer.c tests/transports/%/fake.c build/transports/roots.h \
     $(wildcard examples/transports/*) $(HEADER) build/obj/tests/transports/fake_net.san.o
 	@mkdir -p $(@D)
-	$(CC) $(INCLUDES) $(CFLAGS_SAN) -D_GNU_SOURCE $(TRANSPORT_FLAGS) -Ibuild/transports -Itests/transports/$* \
+	$(CC) $(INCLUDES) $(CFLAGS_SAN) -D_GNU_SOURCE -DAVITO_STATIC=1 $(TRANSPORT_FLAGS) -Ibuild/transports -Itests/transports/$* \
 	    $(filter tests/%.c %.o,$^) -o $@ -lbearssl
 
 # The sketches themselves are compiled for each board's macros.

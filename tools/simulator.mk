@@ -70,7 +70,7 @@ TEST_OPTIONAL += $(call has,chromium,chromium) $(call has,node,nodejs) $(call ha
 # The files that answer a person's first visit (tests/page).
 build/page/03_chats_and_reply: examples/03_chats_and_reply.c examples/example.h $(HEADER)
 	@mkdir -p $(@D)
-	$(CC) -O1 $(WARN) -I. $< -o $@ -lbearssl
+	$(CC) -O1 $(WARN) -DAVITO_STATIC=1 -I. $< -o $@ -lbearssl
 test-programs: build/page/03_chats_and_reply build/demo/bot
 
 .PHONY: simulator-rooms

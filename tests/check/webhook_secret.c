@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define AVITO_STATIC 1
 #define AVITO_MESSENGER_IMPLEMENTATION
 #include "avito_messenger.h"
 

@@ -275,6 +275,13 @@ PINNED = {"no-overlap": "tests/api/inbox_test.c", "one-round": "tests/api/inbox_
           "arena-believed": "tests/api/inbox_test.c", "first-round-once": "tests/api/inbox_test.c", "epoch-ignored": "tests/api/token_test.c"}
 
 
+# The first seeds that noticed these, the last time: they are tried before all others, which takes a minute less.
+SEEN = {"mark-unchecked": 186, "refused-forgotten": 489, "no-pass-more": 607, "order-trusted": 430,
+        "endless-call": 151, "picture-any": 173, "slow-for-ever": 213, "last-words": 133, "hidden-is-no": 381,
+        "settled-early": 316, "settled-by-another": 113, "ahead-believed": 58, "no-handover": 73,
+        "settled-anyhow": 63}
+
+
 def plant(text, old, new):
     """The text with the bug in it; None unless the place was found exactly once."""
     pattern = r"\s*".join(re.escape(word) for word in old.split())
@@ -313,12 +320,14 @@ def noticed_by_test(name, text):
 
 
 def noticed_by_world(name, text, objects, seeds):
-    """The first seed that fails with the bug in, and why; None: none does."""
+    """A seed that fails with the bug in, and why; None: none does."""
     program = build(name, text, "world", ["tests/world/impl.c"], [*objects, "-lhttp_parser", "-lcjson"])
-    run = subprocess.run([program, "--seeds", seeds, "--first"], capture_output=True, text=True,
-                         errors="replace", check=False)
-    caught = re.search(r"^seed (\d+): ([^:]*): (.*)$", run.stdout, re.M)
-    return "seed %s, %s: %s" % caught.groups() if run.returncode != 0 and caught else None
+    for which in ["--from", str(SEEN.get(name, 1)), "--seeds", "1"], ["--seeds", seeds]:
+        run = subprocess.run([program, *which, "--first"], capture_output=True, text=True, errors="replace", check=False)
+        caught = re.search(r"^seed (\d+): ([^:]*): (.*)$", run.stdout, re.M)
+        if run.returncode != 0 and caught:
+            return "seed %s, %s: %s" % caught.groups()
+    return None
 
 
 def main():
