@@ -20,7 +20,8 @@
 #
 #   Both kinds of programs run under ASan and UBSan, are linked with build/lib/support.a
 #   (tests/support/*.c) and may #include "support/...", "avito_messenger.h" and files of tests/.
-#   They run in the top directory, two at a time, each with a time limit of TEST_SECONDS. Output is
+#   They run in the top directory, two at a time, the longest (TEST_FIRST) before the others, and those
+#   that mostly wait (TEST_BESIDE) in a row beside them, each with a time limit of TEST_SECONDS. Output is
 #   kept in build/logs and shown when something fails. A skipped cmocka test counts as failed.
 #
 # FRAGMENTS: tests/*.mk, tools/*.mk, examples/*.mk, examples/*/*.mk are included. They may say
@@ -74,6 +75,12 @@ TEST_PROGRAMS := $(UNIT_TESTS) $(API_TESTS)
 TEST_SCRIPTS  := $(wildcard tests/check/*.sh)
 CLEAN_FILES   :=
 
+# Scripts that take more than half a minute of a core, the longest first, so that both cores have work to
+# the end; and scripts that hardly need one, because they wait for minutes to pass and for silence.
+TEST_FIRST  := $(addprefix tests/,check/port.sh release/run.sh avito/fleet_sim.sh avito/gateway_sim.sh \
+                 world/seeds.sh check/lint.sh world/checks.sh check/compile.sh check/page.sh)
+TEST_BESIDE := $(addprefix tests/,avito/fleet.sh avito/gateway.sh avito/program.sh transports/run.sh check/demo.sh)
+
 SUPPORT_OBJECTS := $(patsubst %.c,build/obj/%.san.o,$(wildcard tests/support/*.c))
 SUPPORT := build/lib/support.a
 LIBRARY := build/lib/avito.san.o
@@ -87,6 +94,9 @@ include $(wildcard tests/*.mk tools/*.mk examples/*.mk examples/*/*.mk)
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | LC_ALL=C sort -t'|' -k1,1 -u | awk -F'|' '{ printf "%-23s %s\n", $$1, $$2 }'
 
+TEST_LIST = --programs $(sort $(TEST_PROGRAMS)) --beside $(TEST_BESIDE) \
+    --scripts $(TEST_FIRST) $(sort $(filter-out $(TEST_FIRST) $(TEST_BESIDE),$(TEST_SCRIPTS)))
+
 # How long `make test` takes, used where it has not run before.
 TEST_EXPECT := Expect a quarter of an hour on a quick machine and an hour on a slow one. Most of it is the simulated world and the ports.
 test: test-plan packages ## build and run every test; the last line counts them
@@ -95,13 +105,13 @@ test: test-plan packages ## build and run every test; the last line counts them
 	    echo $$? >build/logs/build.status
 	@$(PYTHON) tools/run_tests.py --jobs $(JOBS) --seconds $(TEST_SECONDS) \
 	    --build-log build/logs/build.txt --build-status "$$(cat build/logs/build.status)" \
-	    --programs $(sort $(TEST_PROGRAMS)) --scripts $(sort $(TEST_SCRIPTS))
+	    $(TEST_LIST)
 
 .PHONY: test-plan check
 test-plan: ## say what `make test` would install, how large that is, and how long it takes
 	@sh tools/need.sh --plan $(BASE_PACKAGES) $(sort $(TEST_PACKAGES)) $(TEST_OPTIONAL)
 	@$(PYTHON) tools/run_tests.py --plan --jobs $(JOBS) --expect "$(TEST_EXPECT)" \
-	    --programs $(sort $(TEST_PROGRAMS)) --scripts $(sort $(TEST_SCRIPTS))
+	    $(TEST_LIST)
 
 # The part of the tests that needs no cross compiler and no server, for an answer within minutes.
 CHECK_PACKAGES := $(BASE_PACKAGES) $(MULTILIB_PACKAGES) libcmocka-dev libjsmn-dev libbearssl-dev \

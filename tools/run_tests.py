@@ -6,6 +6,8 @@ A cmocka program is run with CMOCKA_MESSAGE_OUTPUT=TAP: a plan line "1..N", then
 as one check. What does not add up is a failure: fewer results than planned, an exit status other
 than 0 although no check failed, a time-out, a skipped test, a program that was not built.
 
+Scripts named after --beside mostly wait. They run one after another, beside --jobs others.
+
 What ran out of time is run once more, alone, and that counts: two at a time on a slow machine may
 take a script over its limit. With --plan nothing is run: it says how much there is to do and how long
 that took here before.
@@ -97,8 +99,10 @@ def job(path, script, seconds):
 def results(todo, args):
     """The result of each job, as they end; of one that ran out of time, that of a second run alone."""
     again = []
-    with concurrent.futures.ThreadPoolExecutor(max_workers=max(1, args.jobs)) as pool:
+    with (concurrent.futures.ThreadPoolExecutor(max_workers=max(1, args.jobs)) as pool,
+          concurrent.futures.ThreadPoolExecutor(max_workers=1) as row):
         futures = {pool.submit(job, path, script, args.seconds): (path, script) for path, script in todo}
+        futures |= {row.submit(job, path, True, args.seconds): (path, True) for path in args.beside}
         for future in concurrent.futures.as_completed(futures):
             result = future.result()
             if late(result):
@@ -112,7 +116,7 @@ def results(todo, args):
 
 def plan(args):
     """Says what there is to do, and how long it took here the last time."""
-    print(f"{len(args.programs)} test programs and {len(args.scripts)} scripts, {args.jobs} at a time")
+    print(f"{len(args.programs)} test programs and {len(args.scripts) + len(args.beside)} scripts, {args.jobs} at a time")
     try:
         with open(os.path.join(args.logs, TOOK), encoding="utf-8") as file:
             print(f"The last run here took {int(file.read()) / 60:.0f} minutes, building not counted.")
@@ -132,6 +136,7 @@ def main():
     parser.add_argument("--build-status", default="0")
     parser.add_argument("--programs", nargs="*", default=[])
     parser.add_argument("--scripts", nargs="*", default=[])
+    parser.add_argument("--beside", nargs="*", default=[])
     args = parser.parse_args()
 
     os.makedirs(args.logs, exist_ok=True)
@@ -147,7 +152,7 @@ def main():
             print("".join("    " + line for line in log.readlines()[-200:]))
         total_failed += 1
 
-    todo = [(path, False) for path in args.programs] + [(path, True) for path in args.scripts]
+    todo = [(path, True) for path in args.scripts] + [(path, False) for path in args.programs]
     for path, output, passed, failed, remark, taken in results(todo, args):
         total_passed += passed
         total_failed += failed

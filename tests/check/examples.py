@@ -20,11 +20,11 @@ import threading
 import time
 import zlib
 
+from linked import LIBRARY, interface
 from simulated import CERTS, Simulator
 
 OUT = "build/check/examples"
-INTERFACE = f"{OUT}/interface"  # a folder with a header that leaves the implementation to another object
-LIBRARY = "build/lib/avito.san.o"
+INTERFACE = f"{OUT}/interface"
 STRICT = ["-Wall", "-Wextra", "-Wshadow", "-Werror"]
 SANITIZED = [*STRICT, "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
@@ -63,16 +63,6 @@ def example(path, lines):
     words[words.index("-o") + 1] = f"{OUT}/{name}"
     build(name, words, *(["-fsyntax-only"] if line in lines else []))
     lines.add(line)
-
-
-def interface():
-    """Examples may use what the implementation includes."""
-    with open("avito_messenger.h", encoding="utf-8") as file:
-        includes = re.findall(r"^#include <(?!emmintrin).*", file.read(), re.M)
-    os.makedirs(INTERFACE)
-    with open(f"{INTERFACE}/avito_messenger.h", "w", encoding="utf-8") as file:
-        print("#undef AVITO_MESSENGER_IMPLEMENTATION", f'#include "{os.getcwd()}/avito_messenger.h"', *includes,
-              sep="\n", file=file)
 
 
 def run(service, name, *arguments, code=0, stdin=None, **more):
@@ -706,7 +696,7 @@ def bot():
 
 def main():
     shutil.rmtree(OUT, ignore_errors=True)
-    interface()
+    interface(INTERFACE)
     lines = set()
     for path in sorted(glob.glob("examples/[0-9][0-9]_*.c")):
         example(path, lines)

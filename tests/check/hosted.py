@@ -10,6 +10,7 @@ import tempfile
 import time
 
 from examples import check
+from linked import LIBRARY, interface
 from simulated import CERTS, Simulator
 
 PROGRAM = "build/check/hosted"
@@ -18,8 +19,9 @@ PROGRAM = "build/check/hosted"
 def build():
     os.makedirs(os.path.dirname(PROGRAM), exist_ok=True)
     done = subprocess.run([*os.environ.get("CC", "gcc").split(), "-std=gnu11", "-g", "-Wall", "-Wextra", "-Wshadow",
-                           "-Werror", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-I.",
-                           "tests/check/hosted.c", "-o", PROGRAM, "-lbearssl"], stdout=subprocess.PIPE,
+                           "-Werror", "-fsanitize=address,undefined", "-fno-sanitize-recover=all",
+                           f"-I{interface(f'{PROGRAM}.interface')}", "-I.",
+                           "tests/check/hosted.c", LIBRARY, "-o", PROGRAM, "-lbearssl"], stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, check=False)
     return check(done.returncode == 0, "the program builds", done.stdout)
 

@@ -29,3 +29,9 @@ check "a package that has several names is told by one, which can be pasted" \
     "$(sh tools/need.sh --plan 'no-such-package|no-such-either' 2>&1)" "to be installed: no-such-either *$"
 check "what runs out of time twice has failed" "$(said "$folder/never.sh" "$folder/good.sh")" \
     "never.sh: ran out of time; once more" "^FAIL .*never.sh: 1 passed, 1 failed" "^2 passed, 1 failed$"
+
+echo "until [ -e $folder/begun ]; do sleep 0.1; done; echo 'ok - waited'" >"$folder/waits.sh"
+echo "touch $folder/begun; echo 'ok - began'" >"$folder/begins.sh"
+text=$("${PYTHON:-python3}" tools/run_tests.py --jobs 1 --seconds 9 --logs "$folder/logs" \
+    --scripts "$folder/waits.sh" --beside "$folder/begins.sh" 2>&1)
+check "what mostly waits runs beside the others" "$text" "^2 passed, 0 failed$"

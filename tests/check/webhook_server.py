@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 
+from linked import LIBRARY, interface
 from processes import free_port, processor_s
 from telling import check, failures
 
@@ -19,14 +20,15 @@ SOURCE = "examples/12_webhook_server.c"
 
 
 def build(directory):
-    """Built by the line in its first comment, under the sanitizers."""
+    """Built by the line in its first comment, under the sanitizers and with LIBRARY."""
     line = open(SOURCE, encoding="utf-8").readline()
     command = re.match(r"/\* cc (.*)$", line).group(1).strip()
     program = os.path.join(directory, "webhook_server")
     command = re.sub(r"-o \S+", "-o " + shlex.quote(program), command)
     extra = os.environ.get("EXAMPLE_FLAGS", "")
     subprocess.run(f"{os.environ.get('CC', 'cc')} -g -Wall -Wextra -Wno-unused-function {extra} "
-                   f"-fsanitize=address,undefined -fno-sanitize-recover=all {command}",
+                   f"-fsanitize=address,undefined -fno-sanitize-recover=all -I{interface(directory)} {command} "
+                   f"{LIBRARY} -lbearssl",
                    shell=True, check=True)
     return program
 
