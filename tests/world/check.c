@@ -474,16 +474,19 @@ static bool shows_late(const world *w, const char *chat)
 
 /* A chat is looked at because it has changed, once more when nothing can be late any more, and
  * around the mark; where something fails, more often. While the inbox learns what is there at its
- * start no look makes a record, so a chat that moves in a list of many pages is met on each. */
+ * start no look makes a record, so a chat that moves in a list of many pages is met on each. A first
+ * round that fails looks at all of its chats again. */
 void check_looks(world *w, const char *chat)
 {
     const avito_inbox_options *o = &w->device.inbox_options;
+    const avito_inbox *inbox = &w->device.inbox;
+    const bool again = impl_pressed(inbox) || impl_learns(inbox) || impl_first_round(inbox);
     if (shows_late(w, chat)) {
         check_looks_reset(w, chat);
     }
     for (size_t i = 0; i < w->look_count; i++) {
         look *l = &w->looks[i];
-        l->times = impl_pressed(&w->device.inbox) || impl_learns(&w->device.inbox) ? 0 : l->times;
+        l->times = again ? 0 : l->times;
         if (strcmp(l->chat, chat) == 0 && ++l->times > (o->mark_as_read ? 10u : 5u) &&
             w->plan.records >= 64 && w->plan.ring >= 100 && !w->plan.cancels &&
             !w->plan.own_calls && !w->plan.save_fails && !w->plan.broken && !w->plan.odd_times) {
