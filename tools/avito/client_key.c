@@ -99,15 +99,16 @@ static bool read_file(client_key *to, const char *path, bool keys)
     FILE *file = fopen(path, "r");
     const size_t len = file != NULL ? fread(text, 1, sizeof text - 1, file) : 0;
     const bool failed = file == NULL || ferror(file);
-    const bool is_public = !failed && keys && !config_is_private(file, path);
 
     if (failed) {
         system_error(path);
+    } else if (keys) { /* only a warning, as for a secret's file */
+        (void)config_is_private(file, path);
     }
     if (file != NULL) {
         fclose(file);
     }
-    if (failed || is_public) {
+    if (failed) {
         return false;
     }
     text[len] = '\n'; /* a last line without a line end */

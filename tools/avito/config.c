@@ -282,8 +282,8 @@ bool config_is_private(FILE *file, const char *path)
         return true;
     }
     fprintf(stderr,
-            say(TEXT("%s: others can read the secret in it: chmod 600 %s\n",
-                     "%s: secret в нём могут прочесть другие: chmod 600 %s\n")),
+            say(TEXT("%s: others can read it: chmod 600 %s\n",
+                     "%s: его могут прочесть другие: chmod 600 %s\n")),
             path, path);
     return false;
 }
@@ -550,8 +550,7 @@ const char *config_secret(config *c, const char *section, const char *key, const
 {
     FILE *file = fopen(path, "r");
     char line[1024] = "";
-    const bool is_private = file != NULL && config_is_private(file, path);
-    const bool read = is_private && fgets(line, sizeof line, file) != NULL;
+    const bool read = file != NULL && fgets(line, sizeof line, file) != NULL;
     const size_t len = strcspn(line, "\r\n");
     const bool failed = file == NULL || ferror(file);
     bool ok = read && len > 0 && len < sizeof line - 1;
@@ -561,13 +560,15 @@ const char *config_secret(config *c, const char *section, const char *key, const
     memset(line, 0, sizeof line);
     if (failed) {
         system_error(path);
-    } else if (is_private && !ok) {
+    } else if (!ok) {
         fprintf(stderr,
-                say(TEXT("%s: its first line is the secret, and neither empty nor so long\n",
-                         "%s: в первой строке нет secret, или он слишком длинный\n")),
+                say(TEXT("%s: no secret in line 1, or one too long\n",
+                         "%s: в строке 1 нет secret, или он слишком длинный\n")),
                 path);
     }
     if (file != NULL) {
+        (void)config_is_private(
+            file, path); /* only a warning: containers mount secrets that all can read */
         fclose(file);
     }
     return ok ? config_value(c, section, key) : NULL;
