@@ -4819,8 +4819,8 @@ AVITOI_ASSERT(json_frames_are_last, sizeof(struct avitoi_json) - offsetof(struct
 static void avitoi_json_begin(struct avitoi_json *j, const struct avitoi_schema *root, void *out)
 {
     memset(j, 0, offsetof(struct avitoi_json, as));
-    memset(&j->as.frames[0], 0, sizeof j->as.frames[0]);
-    j->top = &j->as.frames[0];
+    j->top = j->as.frames;
+    memset(j->top, 0, sizeof *j->top);
     j->top->schema = root;
     j->lenient = root != NULL && root->lenient;
     j->out = out;
@@ -6521,7 +6521,7 @@ AVITOI_APART static avitoi_call_result avitoi_token_received(avito_client *c)
     c->priv.written = false; /* nothing of the request is in doubt */
     avitoi_account_unlock(a);
     rc = avitoi_token_save(c, token);
-    if (rc < 0) {
+    if (rc != AVITOI_CALL_MOVED) {
         return rc;
     }
     avitoi_call_trace(c, AVITOI_CALL_TRACE_TOKEN);
@@ -7465,7 +7465,7 @@ AVITOI_APART static avitoi_call_result avitoi_machine_decide(avito_client *c, in
     if (c->priv.judge != NULL) {
         rc = c->priv.judge(c, rc);
     }
-    if (rc < 0 && retries != NULL && retries->again != NULL && c->priv.state != AVITOI_CALL_ROW &&
+    if (retries != NULL && retries->again != NULL && c->priv.state != AVITOI_CALL_ROW &&
         retries->again(c, rc)) {
         return AVITOI_CALL_MOVED;
     }
@@ -8403,7 +8403,7 @@ static const char *avitoi_fast_text_escape_run(const char *p, const char *end, c
         }
         to += both ? 4 : 2;
         p += both ? 12 : 6;
-        if (*p == ' ' && p[1] == '\\') { /* the next word */
+        if (*p == ' ') { /* perhaps the next word */
             *to++ = *p++;
         }
     }
@@ -9794,7 +9794,7 @@ AVITOI_APART static const char *avitoi_fast_tail(struct avitoi_json *j, const ch
 static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const char *end)
 {
     if (j->skip > 0) {
-        return *p == '"' ? avitoi_fast_skip_members(j, p, end) : p;
+        return avitoi_fast_skip_members(j, p, end);
     }
     if (end - p >= AVITOI_FAST_AHEAD) {
         p = avitoi_fast_run(j, p, end);
@@ -14866,7 +14866,7 @@ static avitoi_call_result avitoi_inbox_scan_over(avito_inbox *in)
     if (!in->priv.full && !rest) {
         in->priv.at_end = true;
     }
-    if (in->priv.queue_end > 0) {
+    if (in->priv.queue_end != 0) {
         in->priv.looked = true;
     }
     if (!in->priv.more) {
@@ -14903,7 +14903,7 @@ static avitoi_call_result avitoi_inbox_round_over(avito_inbox *in);
 
 static avitoi_call_result avitoi_inbox_on_next(avito_inbox *in)
 {
-    if (in->priv.queue_end > 0) {
+    if (in->priv.queue_end != 0) {
         return avitoi_inbox_arena_ours(in, in->priv.queue_end) ? avitoi_inbox_queue_take(in)
                                                                : avitoi_inbox_again(in);
     }
@@ -18436,7 +18436,6 @@ static int avitoi_tcp_check(avito_tcp *tcp)
     socklen_t len = (socklen_t)sizeof error;
     one.fd = tcp->priv.fd;
     one.events = POLLOUT;
-    one.revents = 0;
     if (poll(&one, 1, 0) <= 0) {
         if (!avitoi_tcp_is_over(tcp)) {
             return AVITO_AGAIN;
@@ -19535,7 +19534,7 @@ static void avitoi_tls_gather(avito_tls *tls)
     for (;;) {
         size_t len = 0;
         const unsigned char *record = br_ssl_engine_sendrec_buf(eng, &len);
-        if (record == NULL || tls->priv.shift > 0 || /* joined: part of it has left */
+        if (record == NULL || tls->priv.shift != 0 || /* joined: part of it has left */
             len > sizeof tls->priv.flight - tls->priv.flight_len ||
             (tls->priv.flight_len == 0 && record[0] != AVITOI_TLS_CHANGE_CIPHER)) {
             return;
@@ -21823,7 +21822,6 @@ static int avitoi_store_read_back(avito_client *client, avito_store *s, int64_t 
                                   avito_arena *arena, avito_outcome *outcome)
 {
     const avito_store_send *send = &s->priv.once;
-    const int64_t age = avito_posix_unix_time(NULL) - send->begun;
     const size_t used = arena->used;
     struct avitoi_store_claim claim;
     avito_sent_query query;
@@ -21843,8 +21841,7 @@ static int avitoi_store_read_back(avito_client *client, avito_store *s, int64_t 
     query.baseline_created = send->baseline_created;
     query.claimed = claim.ids;
     query.claimed_count = claim.count;
-    query.age_s = (uint32_t)(age > 0 ? age : 0);
-    query.grace_s = s->o.grace_s;
+    /* .age_s 0: not seen in time is no proof */
     rc = avito_confirm_sent(client, user_id, send->chat_id, &query, arena, outcome, &found);
     if (rc == AVITO_OK && *outcome == AVITO_SENT) {
         rc = avitoi_store_ended(s, AVITO_SENT, found.id.ptr);
@@ -21869,7 +21866,6 @@ static int avitoi_store_settle(avito_client *client, avito_store *s, int64_t use
     if (rc != AVITO_OK || *outcome == AVITO_SENT) {
         return rc;
     }
-    *outcome = AVITO_CANNOT_TELL; /* not seen in time is no proof */
     rc = avitoi_store_ended(s, AVITO_CANNOT_TELL, NULL);
     return rc == AVITO_OK ? (int)AVITO_END : rc;
 }

@@ -16,9 +16,13 @@ All changes are compiled at once, each into a copy of its function, and an envir
 copy that is called. So the programs are built once, under sanitizers, and judging a change takes only as
 long as its tests run. Each change meets the programs that test its room (tests/README.md), those of
 `make check` and some seeds of the simulated world, until one fails; quick programs come first, for all
-changes, and those that never call the function are left out. A change is not counted if the compiler refuses
-it or makes the same code of it in every configuration. Survivors that are not listed meet the tests again in
-the next run.
+changes, and those that never call the function are left out. Survivors that are not listed meet the tests
+again in the next run.
+
+The percentage is noticed / (noticed + survived + listed). Not counted is a change that a compiler refuses, and
+one that changes nothing by a compiler's proof: in every configuration gcc or clang makes the same code of it at
+-O2, as of all that the preprocessor leaves out. What tools/mutate.txt lists changes nothing by our own word
+alone, so it counts as not noticed.
 
 build/mutate/tree is the copy of the project, build/mutate/results.jsonl holds the verdicts.
 """
@@ -54,7 +58,8 @@ QUICK = 1.0  # seconds: shorter programs run before the longer ones of the room
 # The limit of a program's processor time: a multiple of what it takes without a change, plus some seconds. The
 # limit by the clock is only for a program that waits for ever.
 TIMES, SECONDS, CLOCK = 3, 2, 60
-# The compiler's code is compared in each of these.
+# The code of one of the compilers is the same in each of these, or the change counts.
+COMPILERS = ("gcc", "clang")
 CONFIGURATIONS = (["-DAVITO_WITH_POSIX=1", "-DAVITO_WITH_BEARSSL=1"], ["-DAVITO_TINY=1"],
                   ["-DAVITO_WITH_SIMD=0", "-DAVITO_WITH_SHORTCUTS=0"], ["-DAVITO_WITH_SIMD=0"])
 FLAGS = "CFLAGS_SAN=-std=c99 -O1 -w $(SANITIZE)"
@@ -220,13 +225,13 @@ def rooms_of_lines(text):
     return owner
 
 
-def compiled(text, flags, name, out="-S"):
+def compiled(text, flags, name, out="-S", compiler="gcc"):
     """Compiles the header's text, under a name that is the same for every change."""
     folder = os.path.join(PLACE, name)
     os.makedirs(folder, exist_ok=True)
     with open(os.path.join(folder, HEADER), "w", encoding="utf-8") as file:
         file.write(text)
-    return subprocess.run(["gcc", "-std=c99", "-O2", "-w", "-D_GNU_SOURCE", "-DAVITO_MESSENGER_IMPLEMENTATION", *flags,
+    return subprocess.run([compiler, "-std=c99", "-O2", "-w", "-D_GNU_SOURCE", "-DAVITO_MESSENGER_IMPLEMENTATION", *flags,
                            "-x", "c", out, HEADER, *(["-o", "-"] if out == "-S" else [])],
                           cwd=folder, capture_output=True, check=False, env=dict(os.environ, LC_ALL="C"))
 
@@ -355,7 +360,7 @@ class Judge:
         known = set(subprocess.run(["make", "-s", "mutate-all"], cwd=TREE, check=True, capture_output=True,
                                    text=True).stdout.split())
         self.tests = {room: [name for name in names if name in known] for room, names in tests.items()}
-        self.original = [compiled(text, flags, "same").stdout for flags in CONFIGURATIONS]
+        self.original = [[compiled(text, flags, "same", compiler=c).stdout for c in COMPILERS] for flags in CONFIGURATIONS]
         needed = {name for mutant in drawn for name in self.room(mutant)} | set(self.programs.checked)
         self.programs.build(sorted(needed), jobs)
         self.programs.measure(sorted(needed))
@@ -365,7 +370,8 @@ class Judge:
 
     def is_same(self, mutant, name):
         changed = mutant.apply(self.text)
-        return all(compiled(changed, flags, name).stdout == code for flags, code in zip(CONFIGURATIONS, self.original))
+        return all(any(compiled(changed, flags, name, compiler=c).stdout == code for c, code in zip(COMPILERS, codes))
+                   for flags, codes in zip(CONFIGURATIONS, self.original))
 
     def order(self, mutant):
         """Its programs: the quick ones, and the longer ones."""

@@ -510,6 +510,25 @@ static void test_second_look_is_tried_again(void **state)
     lane_free(&l);
 }
 
+/* Without the baseline, which was deleted, a row of its second shows that a round has read far enough; that an
+ * earlier round did shows nothing. */
+static void test_each_round_reads_far_enough(void **state)
+{
+    static const char newer[] = LIST(ROW("\"created\":101,\"direction\":\"in\""));
+    struct lane l;
+    (void)state;
+    lost_send(&l);
+    read_back(&l, LIST(ROW("\"created\":100,\"direction\":\"in\"")), true);
+    for (int i = 0; i < 10; i++) {
+        read_back(&l, newer, false);
+    }
+    script_request(&l.script);
+    script_answer_json(&l.script, 404, "{}", 2); /* that ends it */
+    assert_int_equal(send_it(&l), AVITO_ERR_CLOSED);
+    assert_int_equal(avito_last_error(&l.client)->outcome, AVITO_CANNOT_TELL);
+    lane_end(&l);
+}
+
 /* A round that breaks off after it saw a row of the baseline's second leaves no second look to the next
  * one. */
 static void test_second_of_the_baseline_is_forgotten(void **state)
@@ -761,6 +780,7 @@ int main(void)
         cmocka_unit_test(test_second_look_at_a_long_chat),
         cmocka_unit_test(test_second_look_is_tried_again),
         cmocka_unit_test(test_second_of_the_baseline_is_forgotten),
+        cmocka_unit_test(test_each_round_reads_far_enough),
         cmocka_unit_test(test_error_of_a_settled_send),
         cmocka_unit_test(test_refused_token_ends_settling),
         cmocka_unit_test(test_rows_that_may_be_a_text),

@@ -363,6 +363,25 @@ static void test_proven_token_is_renewed_within_its_minute(void **state)
     lane_end(&l);
 }
 
+/* A call whose answer says no more than ok is such a call. */
+static void test_token_is_proven_by_a_plain_ok(void **state)
+{
+    static const char ok[] = "{\"ok\":true}";
+    struct lane l;
+
+    (void)state;
+    begin(&l, true);
+    fetch(&l.script, 200, T1);
+    script_request(&l.script);
+    script_answer_json(&l.script, 200, ok, sizeof ok - 1);
+    assert_int_equal(lane_run(&l, avito_mark_chat_as_read(&l.client, 1, "u2i-a")), AVITO_OK);
+    ask_self(&l.script, "first-token-000000", 401, "");
+    fetch(&l.script, 200, T2);
+    ask_self(&l.script, "second-token-11111", 200, ME);
+    expect(&l, AVITO_OK);
+    lane_end(&l);
+}
+
 /* If a new token cured a 403, the next 403 gets one too, although calls in between were accepted. */
 static void test_what_helped_is_done_again(void **state)
 {
@@ -2129,6 +2148,7 @@ int main(void)
         cmocka_unit_test(test_renewed_once_when_refused),
         cmocka_unit_test(test_unproven_token_after_quiet_weeks),
         cmocka_unit_test(test_proven_token_is_renewed_within_its_minute),
+        cmocka_unit_test(test_token_is_proven_by_a_plain_ok),
         cmocka_unit_test(test_what_helped_is_done_again),
         cmocka_unit_test(test_second_refusal_is_the_callers),
         cmocka_unit_test(test_second_refusal_that_comes_late),

@@ -690,6 +690,40 @@ static void test_forms(void **state)
         }
     }
 }
+
+/* The short ways come as far as they say. What they leave to the long way costs time, which no other test
+ * notices. */
+static void test_short_ways_come_far(void **state)
+{
+    static const char null[] = "null,\"a\":5";
+    static const char plain[] = "twenty-five plain letters\" and bytes that fill some blocks more";
+    static const char body[] =
+        "{\"context\":{\"type\":\"item\",\"value\":{\"images\":{\"main\":{"
+        "\"140x105\":\"https://a\"},\"count\":1}}},\"created\":5,\"left\":{"
+        "\"out\":null,\"as\":[true]},\"updated\":6,\"id\":\"u2i-of-any-length\"}";
+    const char *const end = body + sizeof body - 1, *const left = strstr(body, "\"out\"");
+    static char room[4096];
+    struct avitoi_fast_text_run r = {plain, plain + sizeof plain, room, room + sizeof room, 0,
+                                     true};
+    struct avitoi_json j;
+    avito_chat chat;
+    size_t used;
+
+    (void)state;
+    assert_true(avitoi_fast_text_blocks(&r));
+    assert_true(r.p == strchr(plain, '"') && r.out - room == r.p - plain);
+    assert_true(avitoi_fast_skip_scalar(null, null + sizeof null) == null + 4);
+
+    avitoi_json_begin(&j, &avitoi_schema_chat.schema, &chat);
+    avitoi_arena_share(&j.mem, room, sizeof room);
+    assert_int_equal(avitoi_json_feed(&j, body, 1, &used), AVITO_AGAIN);
+    assert_true(avitoi_fast_way(&j, body + 1, end) > strstr(body, "\"updated\""));
+
+    avitoi_json_begin(&j, &avitoi_schema_chat.schema, &chat);
+    avitoi_arena_share(&j.mem, room, sizeof room);
+    assert_int_equal(avitoi_json_feed(&j, body, (size_t)(left - body), &used), AVITO_AGAIN);
+    assert_true(avitoi_fast_way(&j, left, end) == strchr(left, '}'));
+}
 #endif
 
 /* Each word is found at its place, after its length; what is shorter, longer or runs into the next
@@ -1050,6 +1084,7 @@ int main(void)
         cmocka_unit_test(test_no_good_row),
 #if AVITO_WITH_SHORTCUTS
         cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_short_ways_come_far),
 #endif
         cmocka_unit_test(test_word_lists),
         cmocka_unit_test(test_broken_list),

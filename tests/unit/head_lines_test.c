@@ -106,6 +106,20 @@ static void test_as_they_are(void **state)
     }
 }
 
+/* The short way takes a status line that is there whole. That it did not costs time only. */
+#if AVITOI_FAST_HEAD
+static void test_status_line_in_one(void **state)
+{
+    const size_t len = strlen("HTTP/1.1 200 OK\r\n");
+    struct avitoi_head h;
+
+    (void)state;
+    memset(&h, 0, sizeof h);
+    assert_int_equal(avitoi_fast_status_line(&h, heads[0], strlen(heads[0])), len);
+    assert_true(h.status == 200 && h.bytes == len && h.persistent);
+}
+#endif
+
 /* A lane that needs no time from its answers: only a refusal's date counts. */
 static void test_date_of_a_success(void **state)
 {
@@ -226,6 +240,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_as_they_are),
+#if AVITOI_FAST_HEAD
+        cmocka_unit_test(test_status_line_in_one),
+#endif
         cmocka_unit_test(test_date_of_a_success),
         cmocka_unit_test(test_changed),
         cmocka_unit_test(test_shifted),
