@@ -565,10 +565,10 @@ const char *config_secret(config *c, const char *section, const char *key, const
                 say(TEXT("%s: no secret in line 1, or one too long\n",
                          "%s: в строке 1 нет secret, или он слишком длинный\n")),
                 path);
+    } else { /* only a warning: containers mount secrets that all can read */
+        (void)config_is_private(file, path);
     }
     if (file != NULL) {
-        (void)config_is_private(
-            file, path); /* only a warning: containers mount secrets that all can read */
         fclose(file);
     }
     return ok ? config_value(c, section, key) : NULL;

@@ -1403,6 +1403,7 @@ int gateway_add(gateway *g, gateway_account *a, const gateway_account_options *o
     return AVITO_OK;
 }
 
+/* The others wait in the order in which they were. */
 static void unlink_blocked(gateway *g, gateway_account *gone)
 {
     gateway_account *first = g->priv.first_blocked, *next;
@@ -1411,7 +1412,9 @@ static void unlink_blocked(gateway *g, gateway_account *gone)
     for (; first != NULL; first = next) {
         next = first->priv.next_blocked;
         first->priv.blocked = false;
-        first != gone ? gateway_block(first) : (void)0;
+        if (first != gone) {
+            gateway_block(first);
+        }
     }
 }
 
