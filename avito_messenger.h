@@ -14215,6 +14215,7 @@ static void avitoi_inbox_record_read(avito_inbox *in)
     struct avitoi_inbox_record *r = avitoi_inbox_record_find(in, in->priv.chat);
     const uint32_t look = in->priv.look;
     const bool flawed = (in->priv.flaws & (AVITOI_INBOX_CUT | AVITOI_INBOX_ODD)) != 0;
+    const bool again = r != NULL && r->row == in->priv.chat_row && r->updated == in->priv.chat_updated;
     uint32_t moved = in->priv.chat_updated;
     if (look == 0 || (in->priv.flaws & AVITOI_INBOX_LACKS) != 0 ||
         in->priv.stage == AVITOI_INBOX_LEARNS) {
@@ -14223,12 +14224,12 @@ static void avitoi_inbox_record_read(avito_inbox *in)
         }
         return;
     }
-    if (r != NULL && r->row == in->priv.chat_row && r->updated == in->priv.chat_updated &&
-        !flawed) {
+    if (again && !flawed) {
         r->until = look >= r->until ? 0u : r->until;
         return;
     }
-    if (moved - 1u >= look || (in->priv.flaws & AVITOI_INBOX_ODD) != 0) { /* 0: not known */
+    /* An odd time may hide an older message: the horizon waits for one more look. A moved of 0 is not known. */
+    if (moved - 1u >= look || (again && (in->priv.flaws & AVITOI_INBOX_ODD) != 0)) {
         moved = look;
     }
     avitoi_inbox_record_put(in, in->priv.chat_row, moved,

@@ -1270,6 +1270,35 @@ static void test_a_minute_of_milliseconds(void **state)
     avito_client_close(&d->client);
 }
 
+/* The newest message is in milliseconds. Of the oldest a digit changes once: it seems to be older than the start. */
+static void milliseconds_and_a_changed_digit(struct service *s, const char *request)
+{
+    (void)request;
+    insert_zeros(s, "\"id\":\"a3\",\"author_id\":7,\"created\":1754890030");
+    if (s->faults == 0) {
+        replace(s, "\"id\":\"a1\",\"author_id\":7,\"created\":17548",
+                "\"id\":\"a1\",\"author_id\":7,\"created\":17538");
+    }
+}
+
+/* A time that is not believed puts the late look off. The horizon waits for it, though the messages are older
+ * than the overlap: what a changed digit hid is found. A time that stays as it is holds it no longer. */
+static void test_odd_time_beside_a_changed_digit(void **state)
+{
+    static char records[AVITO_INBOX_CHATS_SIZE(4)];
+    struct device *d = dated_device(20, AVITO_START_SINCE, 5000);
+    (void)state;
+    remember_chats(d, records, sizeof records);
+    write_messages("a", "a1 a2 a3 ", 10, 10);
+    service.fault = milliseconds_and_a_changed_digit;
+    assert_polls(d, 1, "a2 a3 ");
+    assert_int_equal(service.faults, 1);
+    assert_within(d, 25, "a1 ");
+    assert_polls(d, 40, "");
+    assert_true(horizon_of(d) >= T + 5000);
+    avito_client_close(&d->client);
+}
+
 /* Notifications with times ahead fill the ring, and each message still comes once. */
 static void test_offers_ahead(void **state)
 {
@@ -3745,6 +3774,7 @@ int main(void)
         cmocka_unit_test(test_horizon_by_two_dates),
         cmocka_unit_test(test_horizon_ahead_goes_back),
         cmocka_unit_test(test_a_minute_of_milliseconds),
+        cmocka_unit_test(test_odd_time_beside_a_changed_digit),
         cmocka_unit_test(test_offers_ahead),
         cmocka_unit_test(test_chat_that_stays_on_top),
         cmocka_unit_test(test_oldest_chat_first),

@@ -434,13 +434,13 @@ void check_marked(world *w, const char *chat)
 /* A message that shows up late, after a newer one, is found by the late look at its chat once the
  * overlap has passed, or by the next whole look. The same finds what is in a chat that was refused,
  * and what stands where no look begins. */
-static bool may_wait(const world *w, const note *n)
+static bool may_wait(const world *w, const note *n, int64_t begin)
 {
     const avito_inbox_options *o = &w->device.inbox.o;
     const int64_t refused = last_look(w, n->chat)->refused_ms;
     const bool waits = n->late || n->odd || w->plan.odd_rows != 0;
     const int64_t from = waits && n->visible_ms > refused ? n->visible_ms : refused;
-    return w->device.round_ms < from + 2000 * (int64_t)o->overlap_s + 2 * (int64_t)o->sweep_ms;
+    return begin < from + 2000 * (int64_t)o->overlap_s + 2 * (int64_t)o->sweep_ms;
 }
 
 /* A round that ends without an error has given everything that could be seen when it began. Where
@@ -453,7 +453,7 @@ void check_round(world *w)
     for (size_t i = w->done_before; i < w->note_count; i++) {
         const note *n = &w->notes[i];
         if (n->accepted == 0 && !n->reported && n->visible_ms < begin && owed(w, n) &&
-            !last_look(w, n->chat)->spoilt && !may_wait(w, n)) {
+            !last_look(w, n->chat)->spoilt && !may_wait(w, n, begin)) {
             fail(w, "round", "%s is left behind by a round that ends well", n->id);
             return;
         }
