@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 SEEDS, AT_ONCE = 3000, 100
+TRIES = 3  # of a scene, which runs by the clock: on a busy machine something else may go wrong first
 FEW = 10  # worlds before all others: they show most plants
 FOLDER = "build/gateway_plant"
 CORE = ["gateway", "job", "order", "ledger", "hass", "jsonl", "mqtt", "language", "russian"]
@@ -76,7 +77,7 @@ IN_SCENES = [
      "    if (j->open_answers == 0) { /* the broker would take neither */", "    if (true) {",
      "pubacks", "not ok - a command whose result has no PUBACK"),
     ("a change of the tariff is not told", "gateway.c", "    a->priv.due |= unpaid != a->priv.unpaid ? DUE_STATE : 0;\n", "",
-     "unpaid", "not ok - it is paid"),
+     "unpaid", ("not ok - the tariff is missing", "not ok - it is paid")),  # a poll may tell the first by chance
 ]
 FLAGS = ["-std=c99", "-D_GNU_SOURCE", "-DAVITO_WITH_POSIX=1", "-DAVITO_WITH_BEARSSL=1", "-I.", "-Itools/avito", "-Itests", "-w"]
 
@@ -118,9 +119,15 @@ def seen_in_scene(name, old, new, scene, said):
     problem = problem or link(f"{FOLDER}/{name}", *objects, "-o", f"{FOLDER}/avito", "-linih", "-lbearssl")
     if problem:
         return None, problem
-    done = subprocess.run([sys.executable, "tests/avito/gateway.py", scene], capture_output=True, text=True, timeout=200, check=False,
-                          env={**os.environ, "GATEWAY_PROGRAM": f"{FOLDER}/avito"})
-    return next((line for line in done.stdout.splitlines() if line.startswith(said)), None), f"not noticed: {done.stdout[-500:]}"
+    others = ""
+    for _ in range(TRIES):
+        done = subprocess.run([sys.executable, "tests/avito/gateway.py", scene], capture_output=True, text=True, timeout=200, check=False,
+                              env={**os.environ, "GATEWAY_PROGRAM": f"{FOLDER}/avito"})
+        line = next((line for line in done.stdout.splitlines() if line.startswith(said)), None)
+        if line:
+            return line, None
+        others += f"\n# status {done.returncode}: " + (done.stdout + done.stderr[-500:]).replace("\n", "\n# ")
+    return None, f"not noticed: {others}"
 
 
 def first_said(done):
