@@ -222,7 +222,7 @@ static bool owed(const world *w, const note *n)
         due = due && !(o->start == AVITO_START_NOW && n->odd && n->visible_ms <= w->start_ms) &&
               !before_the_start(w, n);
     } else {
-        due = o->start == AVITO_START_UNREAD && !n->own && !n->was_read;
+        due = o->start == AVITO_START_UNREAD && !n->own && !n->was_read && !w->unread_given_up;
     }
     if (o->unread_only) { /* the weaker promise: what a person read first may stay hidden */
         due = due && !n->own && !n->was_read;

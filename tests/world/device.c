@@ -1044,6 +1044,8 @@ static int inbox_step(world *w)
         fail(w, "endless", "%u requests in one call", (unsigned)(d->served - before));
     }
     hear_events(w);
+    w->unread_given_up = w->unread_given_up || (first && !impl_first_round(&d->inbox) &&
+                                                (w->inbox_events & AVITO_INBOX_UNREACHABLE) != 0);
     watch_round(w, between, moved != d->lanes[0].moved, rc);
     if (first && !impl_first_round(&d->inbox) && d->spoilt && d->overran) {
         check_hidden(w); /* the call that ended it has begun the next round, too */

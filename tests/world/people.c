@@ -516,6 +516,7 @@ static void note_served(world *w, const sim_request_info *r, const struct link *
     if (r->op == SIM_MESSAGES) {
         w->tariff_read = sim_live(w->service)->tariff;
         w->tariff_read_ms = w->now;
+        w->sentence_by = w->tariff_read == SIM_TARIFF_PAID ? 0 : w->sentence_by;
     }
     if (r->op == SIM_CHATS && !w->state_saved && impl_starts(&w->device.inbox) &&
         strstr(r->target, "offset=") == NULL) {

@@ -425,16 +425,18 @@ typedef struct world {
     sim_tariff tariff_read; /* in force when messages were last served to the inbox, ... */
     int64_t tariff_read_ms; /* ... which was then */
     int64_t others_told_ms; /* when another lane, or a call of the program's own, last received */
-    int64_t sentence_by;    /* author of the last such text that was given; 0: it was not hidden */
+    int64_t sentence_by;    /* author of the last such text that was given; 0: one was read that was
+                               not hidden */
     int64_t sentence_ms;    /* when it was served */
     int64_t start_list_ms;  /* when the list that decided the start was served */
     int64_t start_ms;       /* when the first state was saved */
     int64_t start_newest;   /* its newest update */
     unsigned inbox_events;
     bool overrun;
-    int64_t rate_until; /* Retry-After: no request may begin before */
-    int64_t rate_told;  /* when it was asked for */
-    int64_t *recent;    /* times of requests in the last minute */
+    bool unread_given_up; /* the first round of AVITO_START_UNREAD ended so, and said it */
+    int64_t rate_until;   /* Retry-After: no request may begin before */
+    int64_t rate_told;    /* when it was asked for */
+    int64_t *recent;      /* times of requests in the last minute */
     size_t recent_from, recent_count, recent_cap;
     uint64_t refused_bearer[64];
     size_t refused_count;
