@@ -390,7 +390,8 @@ static void bad_pem(void **state)
 /* ---- a file that cannot be read to its end ---- */
 
 static int good_reads = -1; /* then a disk error; -1: none */
-static int read_flags;      /* of the descriptor that was read last */
+static size_t longest_read = SIZE_MAX;
+static int read_flags; /* of the descriptor that was read last */
 
 /* Replaces the C library's, for avito_anchors_load_file(). */
 ssize_t read(int fd, void *data, size_t cap)
@@ -401,7 +402,18 @@ ssize_t read(int fd, void *data, size_t cap)
         return -1;
     }
     good_reads -= good_reads > 0;
-    return (ssize_t)syscall(SYS_read, fd, data, cap);
+    return (ssize_t)syscall(SYS_read, fd, data, cap < longest_read ? cap : longest_read);
+}
+
+static void short_reads(void **state)
+{
+    (void)state;
+    for (longest_read = 1; longest_read < 4; longest_read++) {
+        assert_int_equal(
+            avito_anchors_load_file(&anchors, room, sizeof room, PEER_CERTS "roots.pem"), AVITO_OK);
+        assert_int_equal(anchors.count, 2);
+    }
+    longest_read = SIZE_MAX;
 }
 
 static void read_error(void **state)
@@ -434,6 +446,7 @@ int main(void)
         cmocka_unit_test(bytes_after_a_certificate),
         cmocka_unit_test(no_bytes),
         cmocka_unit_test(bad_pem),
+        cmocka_unit_test(short_reads),
         cmocka_unit_test(read_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
