@@ -13407,7 +13407,15 @@ AVITOI_APART static int avitoi_webhook_head_byte(avito_webhook *w, unsigned char
 /* Is it between two requests? An empty line does not begin one: it may be the rest of the last. */
 static bool avitoi_webhook_idle(const avito_webhook *w)
 {
-    return w->priv.state == AVITOI_WEBHOOK_START;
+    return w->priv.state <= AVITOI_WEBHOOK_START_LF;
+}
+
+/* After some input: a request begins now, or its answer. */
+static void avitoi_webhook_note_time(avito_webhook *w, bool was_idle, uint32_t now_ms)
+{
+    if (was_idle != avitoi_webhook_idle(w) || (was_idle && w->priv.out_len > 0)) {
+        w->priv.since_ms = now_ms;
+    }
 }
 
 static int avitoi_webhook_overdue(avito_webhook *w, uint32_t now_ms)
@@ -13471,6 +13479,7 @@ AVITO_API int avito_webhook_receive(avito_webhook *webhook, const void *data, si
 {
     const char *bytes = (const char *)data;
     int result = AVITO_AGAIN;
+    bool idle;
     size_t n;
     if (used != NULL) {
         *used = 0;
@@ -13486,9 +13495,7 @@ AVITO_API int avito_webhook_receive(avito_webhook *webhook, const void *data, si
     }
     while (result == AVITO_AGAIN && *used < len &&
            avito_webhook_wants(webhook) == AVITO_WANT_READ) {
-        if (avitoi_webhook_idle(webhook)) {
-            webhook->priv.since_ms = now_ms; /* a request begins */
-        }
+        idle = avitoi_webhook_idle(webhook);
         n = 1;
         result = webhook->priv.state == AVITOI_WEBHOOK_BODY
                      ? avitoi_webhook_body_bytes(webhook, bytes + *used, len - *used, &n)
@@ -13497,9 +13504,7 @@ AVITO_API int avito_webhook_receive(avito_webhook *webhook, const void *data, si
         if (result < 0) {
             result = avitoi_webhook_fail(webhook, result);
         }
-        if (avitoi_webhook_idle(webhook)) {
-            webhook->priv.since_ms = now_ms; /* its answer begins */
-        }
+        avitoi_webhook_note_time(webhook, idle, now_ms);
     }
     return result;
 }

@@ -940,7 +940,8 @@ static void test_idle_time_starts_again(void **state)
     assert_int_equal(avito_webhook_deadline_ms(&hook, 71299), 300);
 }
 
-/* An empty line after a request is no request that is late, and takes no time from the next one. */
+/* An empty line after a request is no request that is late, takes no time from the next one, and gives
+ * the peer none. */
 static void test_empty_line_after_a_request(void **state)
 {
     (void)state;
@@ -949,10 +950,30 @@ static void test_empty_line_after_a_request(void **state)
     avito_webhook_sent(&hook, 1000, 100);
     avito_webhook_done(&hook, 100);
     assert_int_equal(receive("\r\n", 200), AVITO_AGAIN);
-    assert_int_equal(avito_webhook_deadline_ms(&hook, 200), 1000);
+    assert_int_equal(avito_webhook_deadline_ms(&hook, 200), 900);
     assert_int_equal(receive(POST LENGTH8 "\r\n", 600), AVITO_AGAIN);
     assert_int_equal(avito_webhook_deadline_ms(&hook, 600), 300);
     assert_int_equal(receive(EVENT, 800), AVITO_OK);
+}
+
+/* Nor do many of them keep a connection open on which no request comes, also where one ends in its middle. */
+static void test_empty_lines_and_nothing_else(void **state)
+{
+    (void)state;
+    begin_with_times(300, 1000, UINT32_MAX - 500);
+    for (uint32_t ms = 0; ms < 1000; ms++) {
+        assert_int_equal(avito_webhook_deadline_ms(&hook, UINT32_MAX - 500 + ms), 1000 - ms);
+        assert_int_equal(receive_bytes(&"\r\n"[ms % 2], 1, UINT32_MAX - 500 + ms), AVITO_AGAIN);
+    }
+    assert_int_equal(receive("\r", UINT32_MAX - 500 + 1000), AVITO_ERR_TIMEOUT_IDLE);
+    assert_true(avito_webhook_finished(&hook));
+    begin_with_times(300, 1000, 0);
+    assert_int_equal(receive("\r", 900), AVITO_AGAIN);
+    assert_int_equal(receive("", 1000), AVITO_ERR_TIMEOUT_IDLE);
+    assert_int_equal(avito_webhook_status(&hook), 0);
+    begin_with_times(300, 1000, 0);
+    assert_int_equal(receive("\rP", 900), AVITO_ERR_HTTP); /* its answer has a time of its own */
+    assert_int_equal(avito_webhook_deadline_ms(&hook, 900), 300);
 }
 
 /* Calls of sent() with no byte and of done() with no event give nobody more time. */
@@ -1097,6 +1118,7 @@ int main(void)
         cmocka_unit_test(test_slow_reader_of_a_refusal),
         cmocka_unit_test(test_idle_time_starts_again),
         cmocka_unit_test(test_empty_line_after_a_request),
+        cmocka_unit_test(test_empty_lines_and_nothing_else),
         cmocka_unit_test(test_done_and_sent_without_need),
         cmocka_unit_test(test_verifier),
         cmocka_unit_test(test_event),
