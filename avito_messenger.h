@@ -17438,12 +17438,12 @@ static bool avitoi_show_is_blank(uint32_t point)
            point == 0x2029u;
 }
 
-/* Control characters, and those that turn the direction of writing. */
+/* Control characters, and those that turn the direction of writing (Unicode's Bidi_Control). */
 static bool avitoi_show_is_hidden(uint32_t point)
 {
-    return point < ' ' || (point >= 0x7fu && point < 0xa0u) ||
-           (point >= 0x202au && point <= 0x202eu) || (point >= 0x2066u && point <= 0x2069u) ||
-           point == 0xfeffu;
+    return point < ' ' || (point >= 0x7fu && point < 0xa0u) || point == 0x61cu || point == 0x200eu ||
+           point == 0x200fu || (point >= 0x202au && point <= 0x202eu) ||
+           (point >= 0x2066u && point <= 0x2069u) || point == 0xfeffu;
 }
 
 static void avitoi_show_text(struct avitoi_show_line *line, avito_str s)
@@ -17758,10 +17758,10 @@ static void avitoi_show_call(struct avitoi_show *s, const avito_call *call)
 }
 
 /* Writes JSON that was kept as it came, without control characters: they are only between its values. */
-static void avitoi_show_raw(struct avitoi_show *s, avito_str raw)
+static void avitoi_show_raw(struct avitoi_show *s, const char *name, avito_str raw)
 {
     size_t i, from = 0;
-    avitoi_show_name(s, AVITOI_SHOW_NAME(content));
+    avitoi_show_name(s, name);
     for (i = 0; i < raw.len; i++) {
         if (avitoi_text_byte(raw.ptr[i]) < ' ') {
             avitoi_write(&s->w, raw.ptr + from, i - from);
@@ -17775,7 +17775,7 @@ static void avitoi_show_raw(struct avitoi_show *s, avito_str raw)
 static void avitoi_show_value(struct avitoi_show *s, const avito_content *c)
 {
     if (c->kind == AVITO_MESSAGE_NONE && c->as.raw.len > 0) {
-        avitoi_show_raw(s, c->as.raw);
+        avitoi_show_raw(s, AVITOI_SHOW_NAME(content), c->as.raw);
         return;
     }
     avitoi_show_open(s, AVITOI_SHOW_NAME(content));
@@ -17961,6 +17961,8 @@ static void avitoi_show_chat(struct avitoi_show *s, const avito_chat *chat, int6
         avitoi_show_str(s, AVITOI_SHOW_NAME(type), chat->context->type);
         if (chat->context->item != NULL) {
             avitoi_show_listing(s, chat->context->item);
+        } else if (chat->context->raw.len > 0) {
+            avitoi_show_raw(s, AVITOI_SHOW_NAME(value), chat->context->raw);
         }
         avitoi_show_close(s);
     }

@@ -111,6 +111,27 @@ static void test_chats(void **state)
     fixtures_free(&all);
 }
 
+/* What was kept of a context that no model knows comes out again, on one line. */
+static void test_context_of_another_type(void **state)
+{
+    static const char body[] = "{\"chats\":[{\"id\":\"u2i-1\",\"context\":{\"type\":\"user\","
+                               "\"value\":{\"id\":\"abc\",\n\"n\":[1]}},\"users\":[]}]}";
+    avito_chats_query query = {.want = AVITO_CHAT_ALL | AVITO_RAW};
+    struct lane l;
+    avito_chats chats;
+    char out[256];
+
+    (void)state;
+    lane_init(&l, 512);
+    lane_exchange(&l, 200, SCRIPT_TEXT(body));
+    assert_int_equal(lane_run(&l, avito_get_chats(&l.client, 5, &query, &l.arena, &chats)),
+                     AVITO_OK);
+    assert_int_equal(avito_chat_json(&chats.items[0], 5, out, sizeof out, NULL), AVITO_OK);
+    assert_string_equal(out, "{\"id\":\"u2i-1\",\"context\":{\"type\":\"user\",\"value\":{\"id\":"
+                             "\"abc\",\"n\":[1]}},\"users\":[],\"avito\":{\"user_id\":5}}");
+    lane_end(&l);
+}
+
 static void test_chat_members(void **state)
 {
     avito_user users[] = {
@@ -230,6 +251,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_chats),
+        cmocka_unit_test(test_context_of_another_type),
         cmocka_unit_test(test_chat_members),
         cmocka_unit_test(test_words),
     };

@@ -155,6 +155,12 @@ static void test_lines(void **state)
         {"\"type\":\"text\",\"content\":{\"text\":\"a\\u001b["
          "2J\\u0007b\\u202ec\\u009d\\u2066d\\tx\\u0000y\"}",
          "a[2Jbcd xy", "a[2Jbcd xy"},
+        {"\"type\":\"text\",\"content\":{\"text\":\"1\\u061c2\\u200e3\\u200f4\\u202a5\\u2069"
+         "6\\u200d7\"}",
+         "123456\xe2\x80\x8d"
+         "7",
+         "123456\xe2\x80\x8d"
+         "7"},
         {"\"type\":\"system\",\"content\":{\"text\":\"Скидка\",\"flow_id\":\"f\"}", "Скидка",
          "Скидка"},
         {"\"type\":\"image\",\"content\":{\"image\":{\"sizes\":{\"1x1\":\"https://a\"}}}", "[фото]",
