@@ -507,7 +507,7 @@
  *     avito_anchors                                               1984   1844
  *     avito_image_file                                             160    128
  *     avito_store                                                22816  22800
- *     avito_posix                                               372888 371648
+ *     avito_posix                                               377112 375872
  *     a recorded chat, bytes on the wire                          2390   2390
  *     get_chat(), recorded chat, everything                       2848   2344
  *     of that, in use afterwards                                  2784   2304
@@ -20822,7 +20822,7 @@ AVITO_API void avito_image_file_close(avito_image_file *image);
 #define AVITO_POSIX_TOKEN_MAX 1024u   /* longest token; Avito's have 40 bytes */
 
 /* Zero means the default in every member, or the environment's value where there is one. Nothing is borrowed
- * except what hooks and .anchors point to. */
+ * except what hooks, .anchors and .client point to. */
 typedef struct avito_posix_options {
     /* .client_id, .client_secret, .host, .port: else AVITO_CLIENT_ID, AVITO_CLIENT_SECRET, AVITO_HOST,
      * AVITO_PORT. Hooks that you give are called with your .ctx; with .folder, load_token and
@@ -20837,7 +20837,7 @@ typedef struct avito_posix_options {
     const char *ca_file;          /* PEM; else AVITO_CA_FILE, SSL_CERT_FILE, the system's */
     const avito_anchors *anchors; /* of another struct: then no file is read */
     const char *folder;           /* what to keep there: the store's, >>93; NULL: nothing is kept */
-    const char *program;          /* your name, for the store; NULL: none */
+    const char *program;          /* your name, for the store; NULL, or over 63 bytes: none */
     uint32_t grace_s;             /* the store's; 0: 60 */
     bool by_consent;              /* the account is another person's: avito_account_by_consent() */
     bool fresh_token;             /* what is stored in .folder is not used, and replaced: for a login */
@@ -20868,6 +20868,7 @@ typedef struct avito_posix {
         bool asked;                     /* this connect has begun a look-up */
         bool fresh, may_fail;           /* .fresh_token, until there is one; .folder_may_fail */
         char client_id[256], client_secret[256], host[256];
+        char folder[4096], program[64], address[64];
         char note[507];
         char ahead[1024], window[4096];
         char tokens[AVITO_TOKENS_SIZE(AVITO_POSIX_TOKEN_MAX)];
@@ -22411,7 +22412,7 @@ static int avitoi_posix_credentials(avito_posix *p, avito_account_options *a)
         !avitoi_text_is_word(p->priv.client_id)) {
         return avitoi_posix_failed(
             p, AVITO_ERR_OPTION_CREDENTIALS,
-            "no client_id; give it, or set AVITO_CLIENT_ID (and AVITO_CLIENT_SECRET)", where);
+            "no client_id; give it, or set AVITO_CLIENT_ID", where);
     }
     if (!avitoi_posix_take(p->priv.client_secret,
                            avitoi_posix_option(a->client_secret, "AVITO_CLIENT_SECRET")) ||
@@ -22435,26 +22436,35 @@ static int avitoi_posix_server(avito_posix *p, avito_account_options *a)
         !avitoi_account_is_host(p->priv.host)) {
         return avitoi_posix_failed(
             p, AVITO_ERR_OPTION_HOST, host,
-            ": not a host (AVITO_HOST); a bare name is wanted, as api.avito.ru");
+            ": not a host (AVITO_HOST); a bare name, as api.avito.ru");
     }
     if (number == 0 && port != NULL &&
         (!avitoi_number_parse_int(port, strlen(port), &number) || number < 1 || number > 65535)) {
         return avitoi_posix_failed(p, AVITO_ERR_ARGUMENT, port,
-                                   ": not a port (AVITO_PORT); a number from 1 to 65535 is wanted");
+                                   ": not a port (AVITO_PORT); a number from 1 to 65535");
     }
     a->host = p->priv.host;
     a->port = (uint16_t)number;
     return AVITO_OK;
 }
 
+/* A copy of the text, which need not live on; one that is longer than any good one itself, to be refused. */
+static const char *avitoi_posix_copy(char *copy, size_t cap, const char *text)
+{
+    return avitoi_store_copy(copy, cap, text) ? copy : text;
+}
+
+/* The folder, if there is one. */
 static int avitoi_posix_store(avito_posix *p, const avito_posix_options *o)
 {
     avito_store_options store = avito_store_options_default();
     int rc;
-    store.folder = o->folder;
+    store.folder = avitoi_posix_copy(p->priv.folder, sizeof p->priv.folder, o->folder);
     store.client_id = p->priv.client_id;
     store.host = p->priv.host;
-    store.program = o->program;
+    if (avitoi_store_copy(p->priv.program, sizeof p->priv.program, o->program)) {
+        store.program = p->priv.program;
+    }
     store.grace_s = o->grace_s;
     if (o->folder == NULL) {
         return AVITO_OK;
@@ -22524,6 +22534,7 @@ static int avitoi_posix_lines(avito_posix *p, const avito_posix_options *o)
     avito_tls_options tls = avito_tls_options_default();
     int rc;
     tcp.never_wait = o->client.never_wait;
+    tcp.address = avitoi_posix_copy(p->priv.address, sizeof p->priv.address, tcp.address);
     if (tcp.never_wait && tcp.address == NULL && tcp.resolve == NULL) {
         tcp.resolve = avitoi_posix_resolve;
         tcp.ctx = p;

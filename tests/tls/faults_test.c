@@ -24,6 +24,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 
 #include "tls/peer.h"
@@ -1029,6 +1030,37 @@ static void a_folder_that_may_fail(void **state)
     avito_posix_close(&avito);
 }
 
+/* The texts of the options are copied: they may be gone by the next call. */
+static void texts_that_are_gone(void **state)
+{
+    static const char folder[] = "build/faults", program[] = "a name", address[] = "127.0.0.1";
+    avito_posix_options o = options_here();
+    char *const texts = (char *)malloc(100);
+    avito_store other;
+    avito_store_options same = avito_store_options_default();
+
+    (void)state;
+    assert_non_null(texts);
+    o.folder = strcpy(texts, folder);
+    o.program = strcpy(texts + 30, program);
+    o.tcp.address = strcpy(texts + 60, address);
+    assert_int_equal(avito_posix_open(&avito, &o), AVITO_OK);
+    free(texts);
+    assert_string_equal(avito.tcp.o.address, address);
+    assert_int_equal(avito_store_take_inbox(&avito.store), AVITO_OK);
+    same.folder = folder;
+    assert_int_equal(avito_store_open(&other, &same), AVITO_OK);
+    assert_int_equal(avito_store_take_inbox(&other), AVITO_ERR_BUSY);
+    assert_non_null(strstr(avito_store_problem(&other), program));
+    avito_store_close(&other);
+    (void)mkdir("build/faults/send.k", 0700);
+    assert_int_equal(avito_store_forget_send(&avito.store, "k"), AVITO_ERR_FILE);
+    assert_string_equal(avito_store_problem(&avito.store),
+                        "build/faults/send.k: cannot be removed: Is a directory");
+    (void)rmdir("build/faults/send.k");
+    avito_posix_close(&avito);
+}
+
 /* What a program prints and returns at its end. */
 static void the_last_words(void **state)
 {
@@ -1470,6 +1502,7 @@ int main(void)
         cmocka_unit_test(the_systems_roots),
         cmocka_unit_test(more_roots_than_fit),
         cmocka_unit_test(a_folder_that_may_fail),
+        cmocka_unit_test(texts_that_are_gone),
         cmocka_unit_test(the_last_words),
         cmocka_unit_test(roots_from_a_file),
         cmocka_unit_test(options_that_are_wrong),
