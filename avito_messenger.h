@@ -11033,7 +11033,8 @@ typedef enum avito_json_type {
                                                      : sizeof(struct avitoi_json)) + 7u)
 
 typedef struct avito_json {
-    size_t needed; /* after ROOM: bytes of memory that will do; else 0 */
+    size_t needed; /* after ROOM: bytes of memory that will do; if it had not even room for
+                      AVITO_JSON_TOKENS_SIZE(0), the size to try next; else 0 */
     struct {
         const char *text;
         const void *tokens;
@@ -20794,10 +20795,10 @@ typedef struct avito_image_file {
     } priv;
 } avito_image_file;
 
-/* Opens a picture: its type from its first bytes, its name from the path (what a file name on the wire
- * may not hold becomes "_"). Set .source.progress if you like. AVITO_OK; FILE: it cannot be read, errno
- * says why; TOO_LARGE: over AVITO_IMAGE_MAX; ARGUMENT: none of JPEG, HEIC, GIF, BMP, PNG. Close it when
- * the upload is over; it must not move before. */
+/* Opens a picture: its type from its first bytes, its name from the end of the path (a byte that is not
+ * UTF-8 becomes "?"; if nothing is left, the default name). Set .source.progress if you like. AVITO_OK;
+ * FILE: it cannot be read, errno says why; TOO_LARGE: over AVITO_IMAGE_MAX; ARGUMENT: none of JPEG, HEIC,
+ * GIF, BMP, PNG. Close it when the upload is over; it must not move before. */
 AVITO_API int avito_image_from_file(avito_image_file *image, const char *path);
 AVITO_API void avito_image_file_close(avito_image_file *image);
 
@@ -21349,6 +21350,12 @@ static bool avitoi_store_int(char **at, const char *name, int64_t *out)
     return value != NULL && avitoi_number_parse_int(value, strlen(value), out);
 }
 
+/* A time of ours. */
+static bool avitoi_store_time(char **at, const char *name, int64_t *out)
+{
+    return avitoi_store_int(at, name, out) && *out >= 0;
+}
+
 /* Reads a file of text into the store. AVITO_OK, AVITO_END, FILE; larger than any of ours: OK and "". */
 static int avitoi_store_text(avito_store *s, const char *name)
 {
@@ -21553,8 +21560,8 @@ static bool avitoi_store_parse(avito_store *s, avito_store_send *out)
     int64_t outcome, text_len;
     if (!avitoi_store_is(&at, "avito-send", "1") || !avitoi_store_int(&at, "outcome", &outcome) ||
         outcome < AVITO_NOT_SENT || outcome > AVITO_CANNOT_TELL ||
-        !avitoi_store_int(&at, "begun", &out->begun) ||
-        !avitoi_store_int(&at, "ended", &out->ended) ||
+        !avitoi_store_time(&at, "begun", &out->begun) ||
+        !avitoi_store_time(&at, "ended", &out->ended) ||
         !avitoi_store_copy(out->chat_id, sizeof out->chat_id, avitoi_store_value(&at, "chat")) ||
         !avitoi_store_copy(out->baseline_id, sizeof out->baseline_id,
                            avitoi_store_value(&at, "baseline")) ||
@@ -21753,6 +21760,7 @@ AVITO_API int avito_store_end_send(avito_store *store, const char *key, avito_ou
 {
     int rc;
     if (!avitoi_store_enter(store) || !avitoi_store_key(store, key) ||
+        (unsigned)outcome > AVITO_CANNOT_TELL ||
         (message_id != NULL && !avitoi_store_fits(message_id, AVITO_STORE_ID_CAP, false))) {
         return AVITO_ERR_ARGUMENT;
     }
@@ -21864,10 +21872,11 @@ static int avitoi_store_read_back(avito_client *client, avito_store *s, int64_t 
 static int avitoi_store_settle(avito_client *client, avito_store *s, int64_t user_id,
                                avito_arena *arena, avito_outcome *outcome)
 {
-    const int64_t over = s->priv.once.begun + (int64_t)s->o.grace_s;
+    const int64_t begun = s->priv.once.begun; /* read from a file: any number that is not negative */
     const uint32_t began = avito_posix_clock_ms(NULL);
     int rc = avitoi_store_read_back(client, s, user_id, arena, outcome);
-    while (rc == AVITO_OK && *outcome != AVITO_SENT && avito_posix_unix_time(NULL) <= over &&
+    while (rc == AVITO_OK && *outcome != AVITO_SENT &&
+           avito_posix_unix_time(NULL) - begun <= (int64_t)s->o.grace_s &&
            (avito_posix_clock_ms(NULL) - began) / 1000u <= s->o.grace_s) {
         (void)poll(NULL, 0, AVITOI_STORE_LOOK_MS);
         rc = avitoi_store_read_back(client, s, user_id, arena, outcome);
@@ -22082,7 +22091,7 @@ AVITO_API int avito_image_from_file(avito_image_file *image, const char *path)
     }
     avitoi_image_name(image, path);
     image->source.ctx = image;
-    image->source.file_name = image->priv.name;
+    image->source.file_name = image->priv.name[0] != '\0' ? image->priv.name : NULL;
     return AVITO_OK;
 }
 

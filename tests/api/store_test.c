@@ -737,6 +737,9 @@ static void what_cannot_be_understood(void **state)
     memset(send.text, 'a', sizeof send.text);
     assert_int_equal(avito_store_begin_send(&store, &send), AVITO_ERR_ARGUMENT);
     assert_int_equal(avito_store_end_send(&store, "b", AVITO_SENT, NULL), AVITO_END);
+    assert_int_equal(avito_store_end_send(&store, "b", (avito_outcome)3, NULL), AVITO_ERR_ARGUMENT);
+    assert_int_equal(avito_store_end_send(&store, "b", (avito_outcome)-1, NULL),
+                     AVITO_ERR_ARGUMENT);
     assert_int_equal(avito_store_end_send(&store, "b", AVITO_SENT, "m\nended 5"),
                      AVITO_ERR_ARGUMENT);
 }
@@ -759,7 +762,9 @@ static void a_line_of_a_send_is_spoilt(void **state)
                 {1, "outcome 9\n"},
                 {1, "outcome x\n"},
                 {2, "begun \n"},
+                {2, "begun -1\n"},
                 {3, "end 6\n"},
+                {3, "ended -6\n"},
                 {4, ""},
                 {5, "base y\n"},
                 {6, "created x\n"},
@@ -1265,6 +1270,25 @@ static void a_send_in_doubt_before_its_time(void **state)
     lane_free(&l);
 }
 
+/* The latest time that a file can name is no reason to wait for it. */
+static void a_send_begun_at_the_end_of_time(void **state)
+{
+    avito_outcome outcome = AVITO_NOT_SENT;
+    struct lane l;
+    uint32_t began;
+
+    (void)state;
+    lose_it_for_good(&l);
+    write_raw("send.k", "avito-send 1\noutcome 2\nbegun 9223372036854775807\nended 0\nchat c\n"
+                        "baseline old\ncreated 1\nmessage \ntext 2\nhi");
+    began = disk.later_ms;
+    assert_int_equal(send_once(&l, "k", "hi", &outcome), AVITO_END);
+    assert_int_equal(outcome, AVITO_CANNOT_TELL);
+    assert_in_range(disk.later_ms - began, 59000, 62000);
+    disk.quick = false;
+    lane_free(&l);
+}
+
 /* What the folder cannot say stops a send before it leaves, and a look before it is made. */
 static void a_send_beside_a_folder_that_fails(void **state)
 {
@@ -1597,6 +1621,7 @@ static void pictures_from_files(void **state)
                  {"\xff.gif", "GIF89a", "image/gif", "?.gif"},
                  {LONG "\xd1\x8f" LONG ".gif", "GIF89a", "image/gif", LONG ".gif"},
                  {"x", "BM", "image/bmp", "x"},
+                 {"\xdf", "BM", "image/bmp", NULL},
                  {"i.heic", "1234ftypheic9999", "image/heic", "i.heic"},
                  {"j.heic", "1234ftypmif19999", "image/heic", "j.heic"},
                  {"film.mp4", "1234ftypisom9999", NULL, NULL},
@@ -1616,7 +1641,11 @@ static void pictures_from_files(void **state)
         }
         assert_int_equal(avito_image_from_file(&image, path), AVITO_OK);
         assert_string_equal(image.source.content_type, files[i].type);
-        assert_string_equal(image.source.file_name, files[i].sent_as);
+        if (files[i].sent_as == NULL) {
+            assert_null(image.source.file_name); /* the upload has a default, but takes no "" */
+        } else {
+            assert_string_equal(image.source.file_name, files[i].sent_as);
+        }
         assert_int_equal(image.source.size, strlen(files[i].head));
         assert_null(image.source.data);
         assert_true(image.source.progress == NULL);
@@ -1703,6 +1732,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_send_that_shows_up_late, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_send_that_never_shows_up, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_send_in_doubt_before_its_time, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(a_send_begun_at_the_end_of_time, make_folder,
                                         remove_folder),
         cmocka_unit_test_setup_teardown(a_send_beside_a_folder_that_fails, make_folder,
                                         remove_folder),
