@@ -184,22 +184,56 @@ static struct gateway_flight *flight_of(gateway *g, uint16_t id)
     return f < g->priv.flights + MQTT_WINDOW ? f : NULL;
 }
 
-/* It is stepped again when there is room. */
-void gateway_block(gateway_account *a)
+void gateway_list_add(gateway_account *a, enum gateway_list which)
 {
     gateway *g = a->priv.g;
 
-    if (a->priv.blocked) {
+    if (a->priv.listed[which]) {
         return;
     }
-    a->priv.blocked = true;
-    a->priv.next_blocked = NULL;
-    if (g->priv.first_blocked == NULL) {
-        g->priv.first_blocked = a;
+    a->priv.listed[which] = true;
+    a->priv.next[which] = NULL;
+    if (g->priv.first[which] == NULL) {
+        g->priv.first[which] = a;
     } else {
-        g->priv.last_blocked->priv.next_blocked = a;
+        g->priv.last[which]->priv.next[which] = a;
     }
-    g->priv.last_blocked = a;
+    g->priv.last[which] = a;
+}
+
+void gateway_list_remove(gateway_account *a, enum gateway_list which)
+{
+    gateway *g = a->priv.g;
+    gateway_account **at = &g->priv.first[which], *before = NULL;
+
+    if (!a->priv.listed[which]) {
+        return;
+    }
+    while (*at != a) {
+        before = *at;
+        at = &before->priv.next[which];
+    }
+    *at = a->priv.next[which];
+    if (g->priv.last[which] == a) {
+        g->priv.last[which] = before;
+    }
+    a->priv.listed[which] = false;
+}
+
+/* The first, which leaves the list; NULL: it is empty. */
+static gateway_account *take_first(gateway *g, enum gateway_list which)
+{
+    gateway_account *a = g->priv.first[which];
+
+    if (a != NULL) {
+        gateway_list_remove(a, which);
+    }
+    return a;
+}
+
+void gateway_block(gateway_account *a)
+{
+    gateway_list_add(a, GATEWAY_BLOCKED);
 }
 
 int gateway_publish(gateway *g, const mqtt_publication *p, struct gateway_flight what)
@@ -1001,7 +1035,8 @@ static void renew_session(gateway *g)
 /* The next step goes through all accounts. */
 static void block_all(gateway *g)
 {
-    for (gateway_account *a = g->priv.accounts; a != NULL; a = a->priv.next) {
+    for (gateway_account *a = g->priv.first[GATEWAY_ALL]; a != NULL;
+         a = a->priv.next[GATEWAY_ALL]) {
         gateway_block(a);
     }
 }
@@ -1022,7 +1057,8 @@ static void connected(gateway *g, bool session_present, uint32_t now_ms)
         g->priv.ready = true;
         g->priv.can_tell = g->o.can_tell;
     }
-    for (gateway_account *a = g->priv.accounts; a != NULL; a = a->priv.next) {
+    for (gateway_account *a = g->priv.first[GATEWAY_ALL]; a != NULL;
+         a = a->priv.next[GATEWAY_ALL]) {
         a->priv.due = (g->o.claimed != NULL ? 0 : DUE_SUBSCRIBE | DUE_STATUS) | DUE_STATE |
                       DUE_DISCOVERY | (a->priv.removing ? DUE_REMOVAL : 0);
         a->priv.said_state = 0;
@@ -1039,7 +1075,8 @@ static void spread_polls(gateway *g, uint32_t now_ms)
 {
     uint32_t ms = 0;
 
-    for (gateway_account *a = g->priv.accounts; a != NULL; a = a->priv.next) {
+    for (gateway_account *a = g->priv.first[GATEWAY_ALL]; a != NULL;
+         a = a->priv.next[GATEWAY_ALL]) {
         if (a->priv.phase == PHASE_RUN) {
             a->priv.pause_from_ms = now_ms;
             a->priv.pause_ms = ms;
@@ -1103,10 +1140,10 @@ static void subscribed(gateway *g, const mqtt_event *e)
 
 static gateway_account *account_named(gateway *g, avito_str name)
 {
-    gateway_account *a = g->priv.accounts;
+    gateway_account *a = g->priv.first[GATEWAY_ALL];
 
     while (a != NULL && !avito_str_equal(name, a->o.name)) {
-        a = a->priv.next;
+        a = a->priv.next[GATEWAY_ALL];
     }
     return a;
 }
@@ -1127,7 +1164,8 @@ static void tell_home_assistant(gateway *g)
 {
     g->priv.discovery = false;
     g->priv.due |= g->o.claimed != NULL ? 0 : GATEWAY_STATUS;
-    for (gateway_account *a = g->priv.accounts; a != NULL; a = a->priv.next) {
+    for (gateway_account *a = g->priv.first[GATEWAY_ALL]; a != NULL;
+         a = a->priv.next[GATEWAY_ALL]) {
         a->priv.due |= a->priv.leaving ? 0 : DUE_DISCOVERY | DUE_STATUS | DUE_STATE;
         a->priv.said_state = 0;
     }
@@ -1182,27 +1220,17 @@ void gateway_event(gateway *g, const mqtt_event *e, uint32_t now_ms)
     }
 }
 
-static gateway_account *take_blocked(gateway *g)
-{
-    gateway_account *a = g->priv.first_blocked;
-
-    if (a != NULL) {
-        g->priv.first_blocked = a->priv.next_blocked;
-        a->priv.blocked = false;
-    }
-    return a;
-}
-
 void gateway_lost(gateway *g)
 {
     mqtt_end(g->o.broker); /* a publication now would never be answered */
     memset(g->priv.flights, 0, sizeof g->priv.flights);
     g->priv.ready = g->priv.left_commands = false;
-    while (take_blocked(g) != NULL) {
+    while (take_first(g, GATEWAY_BLOCKED) != NULL) {
     }
     g->priv.taken = 0;
     g->priv.due = 0;
-    for (gateway_account *a = g->priv.accounts; a != NULL; a = a->priv.next) {
+    for (gateway_account *a = g->priv.first[GATEWAY_ALL]; a != NULL;
+         a = a->priv.next[GATEWAY_ALL]) {
         if (a->priv.message == MESSAGE_PUBLISHED) {
             a->priv.message = MESSAGE_NONE;
         }
@@ -1238,10 +1266,10 @@ static void step_blocked(gateway *g, uint32_t now_ms)
 {
     gateway_account *a;
 
-    while ((a = take_blocked(g)) != NULL) {
+    while ((a = take_first(g, GATEWAY_BLOCKED)) != NULL) {
         gateway_account_step(a, now_ms);
         gateway_stir(a);
-        if (a->priv.blocked) {
+        if (a->priv.listed[GATEWAY_BLOCKED]) {
             break;
         }
     }
@@ -1259,22 +1287,12 @@ void gateway_step(gateway *g, uint32_t now_ms)
 
 void gateway_stir(gateway_account *a)
 {
-    if (!a->priv.stirred) {
-        a->priv.stirred = true;
-        a->priv.next_stirred = a->priv.g->priv.stirred;
-        a->priv.g->priv.stirred = a;
-    }
+    gateway_list_add(a, GATEWAY_STIRRED);
 }
 
 gateway_account *gateway_stirred(gateway *g)
 {
-    gateway_account *a = g->priv.stirred;
-
-    if (a != NULL) {
-        g->priv.stirred = a->priv.next_stirred;
-        a->priv.stirred = false;
-    }
-    return a;
+    return take_first(g, GATEWAY_STIRRED);
 }
 
 /* ---- deadlines ---- */
@@ -1320,8 +1338,8 @@ static uint32_t running_deadline(const gateway_account *a, uint32_t now_ms)
 
     if (a->priv.message == MESSAGE_HELD || a->priv.message == MESSAGE_ACCEPTING) {
         ms = left(a->priv.held_from_ms, a->priv.held_ms, now_ms);
-    } else if (a->priv.message == MESSAGE_NONE && a->priv.g->priv.ready && !a->priv.blocked &&
-               !a->priv.poll_waits) {
+    } else if (a->priv.message == MESSAGE_NONE && a->priv.g->priv.ready &&
+               !a->priv.listed[GATEWAY_BLOCKED] && !a->priv.poll_waits) {
         const uint32_t pause_ms = left(a->priv.pause_from_ms, a->priv.pause_ms, now_ms);
 
         ms = avito_inbox_deadline_ms(&a->inbox);
@@ -1345,7 +1363,7 @@ uint32_t gateway_account_deadline_ms(const gateway_account *a, uint32_t now_ms)
     }
     ms = sooner(ms, a->priv.phase == PHASE_RUN ? running_deadline(a, now_ms)
                                                : opening_deadline(a, now_ms));
-    if ((a->priv.due & DUE_STATE) && a->priv.g->priv.ready && !a->priv.blocked) {
+    if ((a->priv.due & DUE_STATE) && a->priv.g->priv.ready && !a->priv.listed[GATEWAY_BLOCKED]) {
         ms = sooner(ms, left(a->priv.state_ms, STATE_EVERY_MS, now_ms));
     }
     return sooner(ms, again_left(&a->priv.again, now_ms));
@@ -1390,12 +1408,7 @@ int gateway_add(gateway *g, gateway_account *a, const gateway_account_options *o
                  say(TEXT("lines of the ledger make no sense and are left out",
                           "непонятные строки журнала отправок пропущены")));
     }
-    if (g->priv.last != NULL) {
-        g->priv.last->priv.next = a;
-    } else {
-        g->priv.accounts = a;
-    }
-    g->priv.last = a;
+    gateway_list_add(a, GATEWAY_ALL);
     g->priv.count++;
     a->priv.removing = options->notify_before != NULL && options->notify_before[0] != NULL;
     a->priv.due = DUE_SUBSCRIBE | DUE_STATUS | DUE_STATE | DUE_DISCOVERY |
@@ -1403,40 +1416,11 @@ int gateway_add(gateway *g, gateway_account *a, const gateway_account_options *o
     return AVITO_OK;
 }
 
-/* The others wait in the order in which they were. */
-static void unlink_blocked(gateway *g, gateway_account *gone)
-{
-    gateway_account *first = g->priv.first_blocked, *next;
-
-    g->priv.first_blocked = NULL;
-    for (; first != NULL; first = next) {
-        next = first->priv.next_blocked;
-        first->priv.blocked = false;
-        if (first != gone) {
-            gateway_block(first);
-        }
-    }
-}
-
 /* Removes the account from every list, and from publications that wait for their PUBACK. */
 static void unlink_account(gateway *g, gateway_account *a)
 {
-    gateway_account **at = &g->priv.accounts, *before = NULL;
-
-    while (*at != a) {
-        before = *at;
-        at = &before->priv.next;
-    }
-    *at = a->priv.next;
-    if (a->priv.stirred) {
-        for (at = &g->priv.stirred; *at != a;) {
-            at = &(*at)->priv.next_stirred;
-        }
-        *at = a->priv.next_stirred;
-    }
-    unlink_blocked(g, a);
-    if (g->priv.last == a) {
-        g->priv.last = before;
+    for (int which = 0; which < GATEWAY_LISTS; which++) {
+        gateway_list_remove(a, (enum gateway_list)which);
     }
     g->priv.count--;
     for (size_t i = 0; i < MQTT_WINDOW; i++) {
@@ -1498,7 +1482,8 @@ void gateway_learn(gateway_account *a, const char *lines, size_t len, uint32_t n
 
 void gateway_ring(gateway *g, int64_t user_id)
 {
-    for (gateway_account *a = g->priv.accounts; a != NULL; a = a->priv.next) {
+    for (gateway_account *a = g->priv.first[GATEWAY_ALL]; a != NULL;
+         a = a->priv.next[GATEWAY_ALL]) {
         if (a->user_id == user_id && a->priv.phase == PHASE_RUN) {
             avito_inbox_doorbell(&a->inbox);
             gateway_stir(a);

@@ -99,6 +99,15 @@ typedef struct gateway_chat {
     char names[2][96], title[128];
 } gateway_chat;
 
+/* Lists of accounts, each in the order in which they came. */
+enum gateway_list {
+    GATEWAY_ALL,
+    GATEWAY_WAIT,    /* for a lane */
+    GATEWAY_BLOCKED, /* what they publish found no room */
+    GATEWAY_STIRRED, /* something came for them */
+    GATEWAY_LISTS
+};
+
 /* What is said to people in this hour, and how many lines are left out. */
 struct gateway_voice {
     uint32_t from_ms;
@@ -122,7 +131,8 @@ typedef struct gateway_account {
     struct gateway_lane *lane; /* of the command in progress; NULL: none */
     bool accepting; /* save() is called for a message that was accepted: it must be durable */
     struct {        /* private */
-        struct gateway_account *next, *next_waiting, *next_stirred, *next_blocked;
+        struct gateway_account *next[GATEWAY_LISTS];
+        bool listed[GATEWAY_LISTS];
         struct gateway *g;
         struct gateway_job *jobs; /* in order of arrival */
         size_t taken;             /* those whose packet the broker waits for */
@@ -142,7 +152,7 @@ typedef struct gateway_account {
         int64_t error_at;
         uint8_t phase, message;
         bool poll_waits; /* for the command in progress */
-        bool waits_for_lane, stirred, blocked, told, failing, held, unread_due, leaving, unpaid;
+        bool told, failing, held, unread_due, leaving, unpaid;
         bool removing; /* .notify_before is still to be told */
         struct gateway_voice voice;
         struct gateway_again again;
@@ -153,11 +163,8 @@ typedef struct gateway_account {
 typedef struct gateway {
     gateway_options o;
     struct { /* private */
-        gateway_account *accounts, *last;
-        gateway_account *first_waiting, *last_waiting; /* for a lane */
-        gateway_account *first_blocked, *last_blocked; /* what they publish found no room */
-        gateway_account *stirred;                      /* something came for them */
-        size_t count;                                  /* of accounts */
+        gateway_account *first[GATEWAY_LISTS], *last[GATEWAY_LISTS];
+        size_t count;    /* of accounts */
         size_t taken;    /* commands taken that the broker waits for */
         size_t most;     /* the most at once in this session */
         size_t pictures; /* bytes of them */

@@ -238,56 +238,20 @@ bool gateway_job_is_busy(const gateway_account *a)
 
 /* ---- lanes ---- */
 
-static void stand_in_line(gateway_account *a)
-{
-    gateway *g = a->priv.g;
-
-    if (a->priv.waits_for_lane) {
-        return;
-    }
-    a->priv.waits_for_lane = true;
-    a->priv.next_waiting = NULL;
-    if (g->priv.last_waiting != NULL) {
-        g->priv.last_waiting->priv.next_waiting = a;
-    } else {
-        g->priv.first_waiting = a;
-    }
-    g->priv.last_waiting = a;
-}
-
-/* The account no longer waits for a lane. */
-static void leave_line(gateway_account *a)
-{
-    gateway *g = a->priv.g;
-    gateway_account **at = &g->priv.first_waiting, *before = NULL;
-
-    if (!a->priv.waits_for_lane) {
-        return;
-    }
-    while (*at != a) {
-        before = *at;
-        at = &before->priv.next_waiting;
-    }
-    *at = a->priv.next_waiting;
-    if (g->priv.last_waiting == a) {
-        g->priv.last_waiting = before;
-    }
-    a->priv.waits_for_lane = false;
-}
-
 /* False: no lane is free, or others have waited longer. */
 static bool has_lane(gateway_account *a)
 {
     gateway *g = a->priv.g;
 
-    if (a->lane == NULL && (g->priv.first_waiting == NULL || g->priv.first_waiting == a)) {
+    if (a->lane == NULL &&
+        (g->priv.first[GATEWAY_WAIT] == NULL || g->priv.first[GATEWAY_WAIT] == a)) {
         a->lane = g->o.borrow(g->o.ctx, a->o.reader->account);
     }
     if (a->lane == NULL) {
-        stand_in_line(a);
+        gateway_list_add(a, GATEWAY_WAIT);
         return false;
     }
-    leave_line(a);
+    gateway_list_remove(a, GATEWAY_WAIT);
     return true;
 }
 
@@ -304,7 +268,7 @@ void gateway_job_lend(gateway *g, uint32_t now_ms)
 {
     gateway_account *a;
 
-    while ((a = g->priv.first_waiting) != NULL && has_lane(a)) {
+    while ((a = g->priv.first[GATEWAY_WAIT]) != NULL && has_lane(a)) {
         gateway_job_step(a, now_ms);
         gateway_stir(a);
     }
@@ -1291,7 +1255,7 @@ static bool owes_answer(const gateway_account *a, uint32_t now_ms)
                          (j->refused && a->priv.refusals_under_way))) {
         j = j->next;
     }
-    return j != NULL && !a->priv.blocked && mqtt_is_connected(g->o.broker);
+    return j != NULL && !a->priv.listed[GATEWAY_BLOCKED] && mqtt_is_connected(g->o.broker);
 }
 
 static uint32_t pause_left(const struct gateway_job *j, uint32_t now_ms)
@@ -1322,7 +1286,7 @@ uint32_t gateway_job_deadline_ms(const gateway_account *a, uint32_t now_ms)
     if (owes_answer(a, now_ms)) {
         return 0;
     }
-    if (j == NULL || (j->phase == WAITING && (a->user_id == 0 || a->priv.waits_for_lane))) {
+    if (j == NULL || (j->phase == WAITING && (a->user_id == 0 || a->priv.listed[GATEWAY_WAIT]))) {
         return others_left(a, now_ms); /* gateway_step() lends lanes */
     }
     if (j->phase == CALLING) {
@@ -1579,7 +1543,7 @@ void gateway_job_drop(gateway_account *a)
 {
     free(a->priv.refusals);
     a->priv.refusals = NULL;
-    leave_line(a);
+    gateway_list_remove(a, GATEWAY_WAIT);
     if (a->lane != NULL) {
         avito_cancel(a->lane->client);
     }

@@ -51,7 +51,11 @@ bool gateway_job_is_busy(const gateway_account *a);
 
 /* ---- of gateway.c, for jobs ---- */
 
-void gateway_block(gateway_account *a);
+/* At its end, unless the account is in it; from wherever it is, if it is. */
+void gateway_list_add(gateway_account *a, enum gateway_list which);
+void gateway_list_remove(gateway_account *a, enum gateway_list which);
+
+void gateway_block(gateway_account *a); /* it is stepped again when there is room */
 int gateway_publish(gateway *g, const mqtt_publication *p, struct gateway_flight what);
 void gateway_say(gateway *g, const char *text);
 void gateway_account_warns(gateway_account *a, const char *text);
