@@ -158,6 +158,11 @@ def reading(service, home):
     held = [m for m in home.lines("messages", chat) if m["id"] == voice][0]
     got = home.lines("voice", held["content"]["voice"]["voice_id"])
     check("voice", got and got[0]["url"].startswith("https://"), got)
+    check("messages shows a person the id that voice takes", held["content"]["voice"]["voice_id"] in home.run("messages", chat).stdout)
+    for ids, locale, said in (([voice, "--quiet"], "C.UTF-8", "avito messages shows them"), ([got[0]["voice_id"], voice], "ru_RU.UTF-8", "id покажет avito messages")):
+        done = home.run("voice", *ids, LC_ALL=locale)
+        check(f"voice of an unknown id is status 5 and says which, {locale}", done.returncode == 5 and done.stderr.count(voice) == 1 and said in done.stderr and
+              done.stdout.count("https://") == len(ids) - 1 - ("--quiet" in ids), done)
 
 
 def members_of(value):

@@ -43,10 +43,17 @@ static void print_formatted(const char *format, const avito_message *m, const av
     print_format(format, fields, sizeof fields / sizeof *fields);
 }
 
-/* A text as it was written, any other content in one line. */
+/* A text as it was written, any other content in one line; of a voice message with the id that avito voice takes. */
 static avito_str body_of(const avito_message *m, char *memory, size_t size)
 {
-    return m->content.kind == AVITO_MESSAGE_TEXT ? m->content.as.text : preview_of(m, memory, size);
+    avito_str body =
+        m->content.kind == AVITO_MESSAGE_TEXT ? m->content.as.text : preview_of(m, memory, size);
+
+    if (m->content.kind == AVITO_MESSAGE_VOICE && m->content.as.voice->voice_id.len - 1 < 127) {
+        body.len += (size_t)snprintf(memory + body.len, size - body.len, " %s",
+                                     m->content.as.voice->voice_id.ptr);
+    }
+    return body;
 }
 
 static void print_for_people(const avito_message *m, avito_str name)

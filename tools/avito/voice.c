@@ -61,6 +61,34 @@ static int show_voice(session *s, const avito_voice_file *file)
     return print_voice(s, file, NULL);
 }
 
+static bool is_in(const avito_voice_files *files, const char *id)
+{
+    size_t i = 0;
+
+    while (i < files->count && !avito_str_equal(files->items[i].voice_id, id)) {
+        i++;
+    }
+    return i < files->count;
+}
+
+/* The service leaves out those that it does not know. */
+static int say_unknown(const session *s, const avito_voice_files *files)
+{
+    const arguments *a = s->arguments;
+    int status = EXIT_DONE;
+
+    for (size_t i = 0; i < a->words_count; i++) {
+        if (!is_in(files, a->words[i])) {
+            fprintf(stderr,
+                    say(TEXT("avito: %s: no voice message has this id; avito messages shows them\n",
+                             "avito: %s: нет такого голосового; id покажет avito messages\n")),
+                    a->words[i]);
+            status = EXIT_REFUSED;
+        }
+    }
+    return status;
+}
+
 static int get_voices(session *s)
 {
     avito_voice_files files;
@@ -76,11 +104,9 @@ static int get_voices(session *s)
 
         status = status == EXIT_DONE ? one : status; /* the others are saved all the same */
     }
-    if (files.count < s->arguments->words_count) {
-        session_remark(s, say(TEXT("The service does not know all of these ids.",
-                                   "Сервис знает не все из этих id.")));
-    }
-    return status;
+    const int unknown = say_unknown(s, &files);
+
+    return status == EXIT_DONE ? unknown : status;
 }
 
 int run_voice(const arguments *a)
