@@ -259,6 +259,37 @@ def sending(service, home):
     check("block", home.run("block", "115721966", "--reason", "spam").returncode == 0)
 
 
+def unheard(service, home):
+    """What was done, and cannot be printed, is not to be done again."""
+    chat = first_chat(home)
+    picture = ["--image", "tools/simulator/web/page.png"]
+
+    def into_full(*words, **more):
+        with open("/dev/full", "w", encoding="ascii") as full:
+            return subprocess.run([PROGRAM, *words], stdout=full, stderr=subprocess.PIPE, env={**home.environment, **more}, text=True, timeout=60, check=False)
+
+    for words, parts in ((["раз", "--json"], 1), (["два", "--format", "%(id)"], 1), (["три", "--json", *picture], 2), (["слово " * 400, "--split", "--json"], 3)):
+        before = len(home.lines("messages", chat, "--all"))
+        done = into_full("send", chat, *words)
+        ids = [m["id"] for m in home.lines("messages", chat, "--all")[before:]]
+        check(f"send {words[1:]} into a full disk: all of it is sent, status 6, and the ids are said", done.returncode == 6 and len(ids) == parts and
+              all(f"The message was sent ({i}): do not" in done.stderr for i in ids) and "No space" in done.stderr, done)
+    done = home.run("confirm", chat, "раз", "--json")
+    check("... confirm has the id", done.returncode == 0 and json.loads(done.stdout)["id"] in [m["id"] for m in home.lines("messages", chat, "--all")], done)
+    done = into_full("confirm", chat, "раз", "--json", LC_ALL="ru_RU.UTF-8")
+    check("... and may be asked again", done.returncode == 6 and "не отправляйте" in done.stderr, done)
+    before = len(service.texts(chat))
+    done = subprocess.run(f"{PROGRAM} send {chat} --split --json '{'слово ' * 400}' | true; exit $PIPESTATUS", shell=True, executable="/bin/bash",
+                          env=home.environment, capture_output=True, text=True, timeout=60, check=False)
+    check("send --split whose reader goes sends all parts, and says which", done.returncode == 6 and len(service.texts(chat)) == before + 3 and
+          done.stderr.count("was sent (") == 3, done)
+    own = home.lines("messages", chat)[-1]["id"]
+    for words, said in ((["read", chat], "Marked as read."), (["delete", chat, own], "Deleted."), (["block", "12"], "Blocked."),
+                        (["webhook", "add", "https://shop.example/a"], "Subscribed."), (["webhook", "remove", "https://shop.example/a"], "Unsubscribed.")):
+        done = into_full(*words, "--json")
+        check(f"{' '.join(words[:2])} into a full disk is status 1, and says that it is done", done.returncode == 1 and said in done.stderr and "No space" in done.stderr, done)
+
+
 def doubts(service, home):
     chat = first_chat(home)
     service.door("fault", {"plan": "send_message:stored_no_answer:1"})
@@ -1075,6 +1106,7 @@ def main():
         json_of_every_command(service, home)
         lines_as_asked(home)
         sending(service, home)
+        unheard(service, home)
         doubts(service, home)
         ten_at_once(service, home)
         watching(service, home, folder)

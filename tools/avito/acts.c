@@ -25,20 +25,6 @@ static int with_session(const arguments *a, int (*act)(session *s))
     return status;
 }
 
-/* One line, for people or programs, about a call without a result to show. */
-static int report(session *s, int result, sentence done)
-{
-    if (has_option(s->arguments, OPTION_DRY_RUN)) {
-        return session_dry_run(s, result, true);
-    }
-    if (result == AVITO_OK && has_option(s->arguments, OPTION_JSON)) {
-        json_ok(stdout);
-    } else if (result == AVITO_OK) {
-        session_remark(s, say(done));
-    }
-    return session_status(s, result);
-}
-
 static int act_whoami(session *s)
 {
     avito_self self;
@@ -70,8 +56,9 @@ int run_whoami(const arguments *a)
 
 static int act_read(session *s)
 {
-    return report(s, avito_mark_chat_as_read(&s->avito.client, s->user_id, s->arguments->words[0]),
-                  TEXT("Marked as read.", "Отмечен прочитанным."));
+    return session_report(
+        s, avito_mark_chat_as_read(&s->avito.client, s->user_id, s->arguments->words[0]), true,
+        TEXT("Marked as read.", "Отмечен прочитанным."));
 }
 
 int run_read(const arguments *a)
@@ -81,10 +68,10 @@ int run_read(const arguments *a)
 
 static int act_delete(session *s)
 {
-    return report(s,
-                  avito_delete_message(&s->avito.client, s->user_id, s->arguments->words[0],
-                                       s->arguments->words[1]),
-                  TEXT("Deleted.", "Удалено."));
+    return session_report(s,
+                          avito_delete_message(&s->avito.client, s->user_id, s->arguments->words[0],
+                                               s->arguments->words[1]),
+                          true, TEXT("Deleted.", "Удалено."));
 }
 
 int run_delete(const arguments *a)
@@ -115,8 +102,8 @@ static int act_block(session *s)
     }
     user.item_id = items[0];
     user.reason = reason_of(a->values[OPTION_REASON]);
-    return report(s, avito_add_to_blacklist(&s->avito.client, s->user_id, &user, 1),
-                  TEXT("Blocked.", "Заблокирован."));
+    return session_report(s, avito_add_to_blacklist(&s->avito.client, s->user_id, &user, 1), true,
+                          TEXT("Blocked.", "Заблокирован."));
 }
 
 int run_block(const arguments *a)

@@ -23,8 +23,8 @@ static const struct {
      {"client id, secret or token are refused", "client id, secret или токен не приняты"}},
     {EXIT_REFUSED, {"the service refused", "сервис отказал"}},
     {EXIT_CANNOT_TELL,
-     {"cannot tell whether it was sent: avito confirm",
-      "неизвестно, отправлено ли: avito confirm"}},
+     {"cannot tell whether it was sent, or not print that it was: avito confirm",
+      "неизвестно, отправлено ли, или о том не напечатать: avito confirm"}},
     {EXIT_NOTHING, {"nothing came in time", "вовремя ничего не пришло"}},
     {EXIT_ANSWER, {"the service's answer makes no sense", "ответ сервиса непонятен"}},
 };

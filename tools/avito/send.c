@@ -4,11 +4,13 @@
  * request and its answer leaves a note, which `avito confirm` settles. */
 #include "format.h"
 #include "jsonl.h"
+#include "messages.h"
 #include "russian.h"
 #include "run.h"
 #include "session.h"
 #include "show.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,6 +42,18 @@ static void put_outcome(session *s, int result, avito_outcome outcome, const cha
     }
 }
 
+/* Whoever reads the output, and did not get this, must not send it again. What else is to be sent still is. */
+static void say_unheard(session *s, const char *id)
+{
+    if (output_failed()) {
+        fprintf(stderr,
+                say(TEXT("The message was sent (%s): do not send it again.\n",
+                         "Сообщение отправлено (%s): не отправляйте его снова.\n")),
+                id != NULL ? id : "");
+        s->unheard = true;
+    }
+}
+
 static int print_outcome(session *s, int result, avito_outcome outcome, const char *id)
 {
     put_outcome(s, result, outcome, id);
@@ -52,6 +66,7 @@ static int print_outcome(session *s, int result, avito_outcome outcome, const ch
         if (!has_option(s->arguments, OPTION_JSON) && !has_option(s->arguments, OPTION_FORMAT)) {
             session_remark(s, say(TEXT("Sent.", "Отправлено.")));
         }
+        say_unheard(s, id);
         return EXIT_DONE;
     }
     session_status(s, result);
@@ -286,12 +301,13 @@ int run_send(const arguments *a)
     if (!check_format(a) || (has_text && (text == NULL || !check_text(a, text)))) {
         return EXIT_USAGE;
     }
+    signal(SIGPIPE, SIG_IGN); /* between two messages it would end the program, half of them sent */
     show_begin(has_option(a, OPTION_QUIET));
     status = session_open(s, a, has_option(a, OPTION_DRY_RUN) ? SESSION_TOKEN : SESSION_STATE);
     status = status == EXIT_DONE ? session_user(s) : status;
     status = status == EXIT_DONE ? send_all(s, text) : status;
     session_close(s);
-    return status;
+    return status == EXIT_DONE && s->unheard ? EXIT_CANNOT_TELL : status;
 }
 
 /* ---- avito confirm ---- */
@@ -449,5 +465,5 @@ int run_confirm(const arguments *a)
     status = status == EXIT_DONE ? session_user(s) : status;
     status = status == EXIT_DONE ? confirm(s, text) : status;
     session_close(s);
-    return status;
+    return status == EXIT_DONE && s->unheard ? EXIT_CANNOT_TELL : status;
 }

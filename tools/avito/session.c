@@ -256,6 +256,22 @@ int session_dry_run(session *s, int result, bool with_body)
     return session_status(s, result);
 }
 
+int session_report(session *s, int result, bool with_body, sentence done)
+{
+    const bool json = has_option(s->arguments, OPTION_JSON);
+
+    if (has_option(s->arguments, OPTION_DRY_RUN)) {
+        return session_dry_run(s, result, with_body);
+    }
+    if (result == AVITO_OK && json) {
+        json_ok(stdout);
+    }
+    if (result == AVITO_OK && (!json || ferror(stdout))) {
+        session_remark(s, say(done));
+    }
+    return session_status(s, result);
+}
+
 int session_user(session *s)
 {
     avito_self self;

@@ -12,6 +12,7 @@ typedef struct session {
     config config;
     account account;
     bool is_open, may_fail; /* may_fail: it is no error if something cannot be stored */
+    bool unheard;           /* a message was sent, and the output could not take that */
     avito_posix avito;
     void *memory;    /* for what does not fit the arena; freed by session_close() */
     int64_t user_id; /* 0: session_user() has not asked yet */
@@ -44,6 +45,9 @@ enum exit_status status_of(int result, avito_outcome outcome);
 /* After a call with --dry-run: shows what would have been sent, without the body if that is
  * secret. */
 int session_dry_run(session *s, int result, bool with_body);
+
+/* One line, for people or programs, about a call without a result to show; or session_dry_run(). */
+int session_report(session *s, int result, bool with_body, sentence done);
 
 /* Whose account it is. Asks once. EXIT_DONE, or a status after saying why. */
 int session_user(session *s);

@@ -120,17 +120,8 @@ static const char *url_of(const arguments *a)
 static int change(session *s, const char *url, int (*call)(avito_client *client, const char *url),
                   sentence done)
 {
-    const int result = call(&s->avito.client, url);
-
-    if (has_option(s->arguments, OPTION_DRY_RUN)) { /* its body is the secret path */
-        return session_dry_run(s, result, false);
-    }
-    if (result == AVITO_OK && has_option(s->arguments, OPTION_JSON)) {
-        json_ok(stdout);
-    } else if (result == AVITO_OK) {
-        session_remark(s, say(done));
-    }
-    return session_status(s, result);
+    /* Its body is the secret path. */
+    return session_report(s, call(&s->avito.client, url), false, done);
 }
 
 static int act(session *s, const char *what, const char *url)
