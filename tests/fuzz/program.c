@@ -44,7 +44,10 @@ RUN(voice)
 RUN(watch)
 RUN(export)
 RUN(confirm)
-RUN(webhook)
+RUN(webhook_list)
+RUN(webhook_add)
+RUN(webhook_remove)
+RUN(webhook_serve)
 RUN(gateway)
 RUN(help)
 RUN(completion)
@@ -158,7 +161,8 @@ static void command_line(const uint8_t *data, size_t size)
     status = read_arguments(c, count, words, &a);
     MUST(status == EXIT_DONE || status == EXIT_USAGE);
     if (status == EXIT_DONE) {
-        check_arguments(c, &a, all, count);
+        check_arguments(a.command, &a, all, count);
+        MUST(a.values[OPTION_HELP] != NULL || a.command->run != NULL);
     }
     free(text);
 }

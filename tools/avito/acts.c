@@ -8,23 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Opens the session, finds out whose account it is, and acts. */
-static int with_session(const arguments *a, int (*act)(session *s))
-{
-    session *s = &the_session;
-    int status;
-
-    if (!check_format(a)) {
-        return EXIT_USAGE;
-    }
-    show_begin(has_option(a, OPTION_QUIET));
-    status = session_open(s, a, SESSION_TOKEN);
-    status = status == EXIT_DONE ? session_user(s) : status;
-    status = status == EXIT_DONE ? act(s) : status;
-    session_close(s);
-    return status;
-}
-
 static int act_whoami(session *s)
 {
     avito_self self;
@@ -51,7 +34,7 @@ static int act_whoami(session *s)
 
 int run_whoami(const arguments *a)
 {
-    return with_session(a, act_whoami);
+    return session_run(a, true, act_whoami);
 }
 
 static int act_read(session *s)
@@ -63,7 +46,7 @@ static int act_read(session *s)
 
 int run_read(const arguments *a)
 {
-    return with_session(a, act_read);
+    return session_run(a, true, act_read);
 }
 
 static int act_delete(session *s)
@@ -76,7 +59,7 @@ static int act_delete(session *s)
 
 int run_delete(const arguments *a)
 {
-    return with_session(a, act_delete);
+    return session_run(a, true, act_delete);
 }
 
 static avito_blacklist_reason reason_of(const char *word)
@@ -113,5 +96,5 @@ int run_block(const arguments *a)
               stderr);
         return EXIT_USAGE;
     }
-    return with_session(a, act_block);
+    return session_run(a, true, act_block);
 }

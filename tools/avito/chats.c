@@ -205,27 +205,22 @@ static void print_details(const avito_chat *chat)
     print_field(say(TEXT("last", "последнее")), preview_of(chat->last_message, text, sizeof text));
 }
 
-int run_chat(const arguments *a)
+static int show_chat(session *s)
 {
-    session *s = &the_session;
+    const arguments *a = s->arguments;
     avito_chat chat;
-    int status;
+    const int status = session_status(
+        s, avito_get_chat(&s->avito.client, s->user_id, a->words[0], &s->avito.arena, &chat));
 
-    if (!check_format(a)) {
-        return EXIT_USAGE;
-    }
-    show_begin(has_option(a, OPTION_QUIET));
-    status = session_open(s, a, SESSION_TOKEN);
-    status = status == EXIT_DONE ? session_user(s) : status;
-    if (status == EXIT_DONE) {
-        status = session_status(
-            s, avito_get_chat(&s->avito.client, s->user_id, a->words[0], &s->avito.arena, &chat));
-    }
     if (status == EXIT_DONE && (has_option(a, OPTION_JSON) || has_option(a, OPTION_FORMAT))) {
         print_chat(s, &chat);
     } else if (status == EXIT_DONE) {
         print_details(&chat);
     }
-    session_close(s);
     return status;
+}
+
+int run_chat(const arguments *a)
+{
+    return session_run(a, true, show_chat);
 }

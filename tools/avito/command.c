@@ -118,16 +118,44 @@ const option_row options[OPTIONS] = {
                          "для чужой учётной записи: с её согласия в браузере"}},
 };
 
-const unsigned long common_options = OPTION_BIT(OPTION_HELP) | OPTION_BIT(OPTION_ACCOUNT) |
-                                     OPTION_BIT(OPTION_CONFIG) | OPTION_BIT(OPTION_JSON) |
-                                     OPTION_BIT(OPTION_QUIET) | OPTION_BIT(OPTION_DRY_RUN);
+const uint32_t common_options = OPTION_BIT(OPTION_HELP) | OPTION_BIT(OPTION_ACCOUNT) |
+                                OPTION_BIT(OPTION_CONFIG) | OPTION_BIT(OPTION_JSON) |
+                                OPTION_BIT(OPTION_QUIET) | OPTION_BIT(OPTION_DRY_RUN);
 
-#define ANY ((size_t)-1)
+#define ANY UINT16_MAX
 
 /* The names that --format knows. */
 #define MESSAGE_FIELDS "id chat name text type class direction time created author"
 #define CHAT_FIELDS    "id name title text time updated url"
 #define SEND_FIELDS    "id chat outcome"
+
+static const command webhook_parts[] = {
+    {.name = "webhook list",
+     .usage = "",
+     .words_min = 1,
+     .words_max = 1,
+     .run = run_webhook_list,
+     .fields = "url version"},
+    {.name = "webhook add",
+     .usage = "URL",
+     .words_min = 2,
+     .words_max = 2,
+     .options = OPTION_BIT(OPTION_PATH_FILE),
+     .run = run_webhook_add},
+    {.name = "webhook remove",
+     .usage = "URL",
+     .words_min = 2,
+     .words_max = 2,
+     .options = OPTION_BIT(OPTION_PATH_FILE),
+     .run = run_webhook_remove},
+    {.name = "webhook serve",
+     .usage = "",
+     .words_min = 1,
+     .words_max = 1,
+     .options = OPTION_BIT(OPTION_LISTEN) | OPTION_BIT(OPTION_PATH_FILE),
+     .run = run_webhook_serve,
+     .fields = MESSAGE_FIELDS},
+    {.name = NULL}};
 
 const command commands[] = {
     {"login",
@@ -152,6 +180,7 @@ const command commands[] = {
       "который затем "
       "показывает браузер."},
      run_login,
+     NULL,
      NULL},
     {"whoami",
      "",
@@ -161,7 +190,8 @@ const command commands[] = {
      {"the account's name and id", "имя и номер учётной записи"},
      {"", ""},
      run_whoami,
-     "id name email phone url"},
+     "id name email phone url",
+     NULL},
     {"chats",
      "",
      0,
@@ -172,7 +202,8 @@ const command commands[] = {
      {"Shows 20 without --limit or --all. The service reaches about 1,100 chats.",
       "Без --limit и --all показывает 20. Сервис отдаёт около 1100 чатов."},
      run_chats,
-     CHAT_FIELDS},
+     CHAT_FIELDS,
+     NULL},
     {"chat",
      "CHAT",
      1,
@@ -181,7 +212,8 @@ const command commands[] = {
      {"show one chat", "показать один чат"},
      {"", ""},
      run_chat,
-     CHAT_FIELDS},
+     CHAT_FIELDS,
+     NULL},
     {"messages",
      "CHAT",
      1,
@@ -191,7 +223,8 @@ const command commands[] = {
      {"Shows the last 20 without --limit or --all. Does not mark them as read.",
       "Без --limit и --all показывает последние 20. Прочитанными не отмечает."},
      run_messages,
-     MESSAGE_FIELDS},
+     MESSAGE_FIELDS,
+     NULL},
     {"send",
      "CHAT [TEXT | -]",
      1,
@@ -212,7 +245,8 @@ const command commands[] = {
       "confirm это "
       "выяснит."},
      run_send,
-     SEND_FIELDS},
+     SEND_FIELDS,
+     NULL},
     {"read",
      "CHAT",
      1,
@@ -221,6 +255,7 @@ const command commands[] = {
      {"mark a chat as read", "отметить чат прочитанным"},
      {"", ""},
      run_read,
+     NULL,
      NULL},
     {"delete",
      "CHAT MESSAGE",
@@ -230,6 +265,7 @@ const command commands[] = {
      {"delete a message of yours", "удалить своё сообщение"},
      {"Possible within an hour of sending it.", "Возможно в течение часа после отправки."},
      run_delete,
+     NULL,
      NULL},
     {"block",
      "USER",
@@ -239,6 +275,7 @@ const command commands[] = {
      {"put a user on the blacklist", "внести пользователя в чёрный список"},
      {"No call takes it back; the Avito app does.", "Отменить можно только в приложении Авито."},
      run_block,
+     NULL,
      NULL},
     {"voice",
      "ID...",
@@ -250,7 +287,8 @@ const command commands[] = {
       "Каждый адрес действует час. Для --save нужны те же корневые сертификаты, что и для "
       "сервиса."},
      run_voice,
-     "id url"},
+     "id url",
+     NULL},
     {"watch",
      "",
      0,
@@ -274,7 +312,8 @@ const command commands[] = {
       "стандартного ввода; секретов в её окружении нет. Неудачная команда повторяется со всё "
       "большими паузами."},
      run_watch,
-     MESSAGE_FIELDS},
+     MESSAGE_FIELDS,
+     NULL},
     {"export",
      "[FILE]",
      0,
@@ -287,6 +326,7 @@ const command commands[] = {
       "С файлом работу можно прервать, новый запуск её продолжит. О том, чего сервис не отдаёт, "
       "говорится в конце."},
      run_export,
+     NULL,
      NULL},
     {"confirm",
      "CHAT [TEXT | -]",
@@ -299,12 +339,13 @@ const command commands[] = {
       "Перечитывает чат. Код 0: отправлено; 5: не отправлено; 6: всё ещё неизвестно, спросите "
       "позже."},
      run_confirm,
-     SEND_FIELDS},
+     SEND_FIELDS,
+     NULL},
     {"webhook",
-     "list | add [URL] | remove [URL] | serve",
+     "list | add URL | remove URL | serve",
      1,
      2,
-     OPTION_BIT(OPTION_LISTEN) | OPTION_BIT(OPTION_PATH_FILE),
+     0,
      {"notifications: where they go, and a receiver", "уведомления: куда идут, и приёмник"},
      {"The path of the URL is a secret: with --path-file FILE it is read from a file and appended "
       "to the URL, so that it "
@@ -313,8 +354,9 @@ const command commands[] = {
       "Путь в URL секретен: с --path-file FILE он читается из файла и добавляется к URL, чтобы его "
       "не было видно в "
       "списке процессов. В списках он скрыт, кроме --json и --format."},
-     run_webhook,
-     "url version " MESSAGE_FIELDS},
+     NULL,
+     "url version " MESSAGE_FIELDS,
+     webhook_parts},
     {"gateway",
      "",
      0,
@@ -337,6 +379,7 @@ const command commands[] = {
       "state, status; и avito/gateway/ИМЯ/status. Брокер должен говорить на MQTT 5. По SIGHUP "
       "настройки читаются снова. С секцией [fleet] учётные записи делят несколько шлюзов."},
      run_gateway,
+     NULL,
      NULL},
     {"help",
      "[COMMAND]",
@@ -346,6 +389,7 @@ const command commands[] = {
      {"show this help", "показать эту справку"},
      {"", ""},
      run_help,
+     NULL,
      NULL},
     {"completion",
      "bash | zsh | fish",
@@ -355,6 +399,7 @@ const command commands[] = {
      {"print the completion of a shell", "напечатать автодополнение для оболочки"},
      {"For bash: eval \"$(avito completion bash)\"", "Для bash: eval \"$(avito completion bash)\""},
      run_completion,
+     NULL,
      NULL},
 };
 
@@ -420,10 +465,20 @@ const char *near_command(const char *name)
     return best;
 }
 
+bool offers_option(const command *c, int id)
+{
+    const command *part = c->parts;
+
+    while (part != NULL && part->name != NULL && !offers_option(part, id)) {
+        part++;
+    }
+    return (part != NULL && part->name != NULL) || (c->options & OPTION_BIT(id)) != 0 ||
+           (id == OPTION_FORMAT && c->fields != NULL);
+}
+
 static bool option_applies(const command *c, int id)
 {
-    return ((c->options | common_options) & OPTION_BIT(id)) != 0 ||
-           (id == OPTION_FORMAT && c->fields != NULL);
+    return (common_options & OPTION_BIT(id)) != 0 || offers_option(c, id);
 }
 
 static const char *near_option(const command *c, const char *name)
@@ -561,34 +616,57 @@ static int read_letters(const command *c, int argc, char **argv, int *at, argume
     return EXIT_DONE;
 }
 
-int too_many(const arguments *a, size_t most)
+static int say_usage(const command *c)
 {
-    return wrong(a->command, TEXT("one word too many: %s", "лишнее слово: %s"), a->words[most]);
+    fprintf(stderr, say(TEXT("usage: avito %s %s\n", "вызов: avito %s %s\n")), c->name, c->usage);
+    return EXIT_USAGE;
 }
 
 static int check_words(const command *c, const arguments *a)
 {
-    if (a->values[OPTION_HELP] != NULL ||
-        (a->words_count >= c->words_min && a->words_count <= c->words_max)) {
-        return EXIT_DONE;
-    }
     if (a->words_count > c->words_max) {
-        return too_many(a, c->words_max);
+        return wrong(c, TEXT("one word too many: %s", "лишнее слово: %s"), a->words[c->words_max]);
     }
-    fprintf(stderr, say(TEXT("usage: avito %s %s\n", "вызов: avito %s %s\n")), c->name, c->usage);
-    return EXIT_USAGE;
+    return a->words_count >= c->words_min ? EXIT_DONE : say_usage(c);
+}
+
+/* The part that the first word names; NULL: there is none. */
+static const command *part_of(const command *c, const char *word)
+{
+    const command *part = c->parts;
+
+    while (part->name != NULL && strcmp(part->name + strlen(c->name) + 1, word) != 0) {
+        part++;
+    }
+    return part->name != NULL ? part : NULL;
+}
+
+/* Takes the part of the command that is meant, and checks that it has the options that were given. */
+static int choose_part(arguments *a)
+{
+    const command *part = part_of(a->command, a->words[0]);
+
+    if (part == NULL) {
+        return say_usage(a->command);
+    }
+    a->command = part;
+    for (int id = 0; id < OPTIONS; id++) {
+        if (a->values[id] != NULL && !option_applies(part, id)) {
+            return unknown_option(part, options[id].name);
+        }
+    }
+    return check_words(part, a);
 }
 
 int read_arguments(const command *c, int argc, char **argv, arguments *out)
 {
     bool only_words = false;
+    int status = EXIT_DONE;
 
     memset(out, 0, sizeof *out);
     out->command = c;
     out->words = (const char **)argv;
     for (int at = 0; at < argc; at++) {
-        int status = EXIT_DONE;
-
         if (!only_words && strcmp(argv[at], "--") == 0) {
             only_words = true;
         } else if (!only_words && argv[at][0] == '-' && argv[at][1] != '\0') {
@@ -601,7 +679,11 @@ int read_arguments(const command *c, int argc, char **argv, arguments *out)
             return status;
         }
     }
-    return check_words(c, out);
+    if (out->values[OPTION_HELP] != NULL) {
+        return EXIT_DONE;
+    }
+    status = check_words(c, out);
+    return status == EXIT_DONE && c->parts != NULL ? choose_part(out) : status;
 }
 
 bool number_of(const arguments *a, enum option_id id, long low, long high, long *out)

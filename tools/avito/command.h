@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Exit statuses, on which scripts can rely. */
 enum exit_status {
@@ -51,7 +52,7 @@ enum option_id {
     OPTIONS
 };
 
-#define OPTION_BIT(id) (1ul << (id))
+#define OPTION_BIT(id) ((uint32_t)1 << (id))
 
 typedef struct option_row {
     const char *name;  /* without the two dashes */
@@ -79,19 +80,24 @@ typedef struct arguments {
 typedef struct command {
     const char *name;
     const char *usage; /* its words, as the help shows them */
-    size_t words_min, words_max;
-    unsigned long options; /* OPTION_BIT()s, beside those that every command has */
-    sentence what;         /* one line */
-    sentence details;      /* what the manual page adds */
+    uint16_t words_min, words_max;
+    uint32_t options; /* OPTION_BIT()s, beside those that every command has */
+    sentence what;    /* one line */
+    sentence details; /* what the manual page adds */
     int (*run)(const arguments *a);
     const char *fields; /* names for --format, separated by blanks; NULL: it prints no such lines */
+    /* Its first word names one of these, up to one without a name: then words, options and fields are that one's. */
+    const struct command *parts;
 } command;
 
 extern const command commands[];
 extern const size_t commands_count;
 
 /* Options that every command takes. */
-extern const unsigned long common_options;
+extern const uint32_t common_options;
+
+/* Those of a command and of all its parts. */
+bool offers_option(const command *c, int id);
 
 /* The command of this name, or NULL. */
 const command *find_command(const char *name);
@@ -99,12 +105,9 @@ const command *find_command(const char *name);
 /* The name that was probably meant, or NULL if none is near. */
 const char *near_command(const char *name);
 
-/* Reads what follows the command's name. EXIT_DONE, or EXIT_USAGE after saying why on standard
- * error. `argv` is reordered: its words come first. */
+/* Reads what follows the command's name; out->command is to be run. EXIT_DONE, or EXIT_USAGE after saying why on
+ * standard error. `argv` is reordered: its words come first. */
 int read_arguments(const command *c, int argc, char **argv, arguments *out);
-
-/* Says which word there is no use for, where it takes `most`. EXIT_USAGE. */
-int too_many(const arguments *a, size_t most);
 
 /* A value as a number between `low` and `high`. Otherwise says so, with the option's name, and is
  * false. Not given: `*out` stays. */

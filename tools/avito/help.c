@@ -50,10 +50,19 @@ static const struct {
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-static bool offers_option(const command *c, int id)
+static bool has_row(const command *c, int id)
 {
-    return ((c == NULL ? common_options : c->options) & OPTION_BIT(id)) != 0 ||
-           (c != NULL && c->fields != NULL && id == OPTION_FORMAT);
+    return c == NULL ? (common_options & OPTION_BIT(id)) != 0 : offers_option(c, id);
+}
+
+static bool has_any_row(const command *c)
+{
+    int id = 0;
+
+    while (id < OPTIONS && !has_row(c, id)) {
+        id++;
+    }
+    return id < OPTIONS;
 }
 
 /* ---- help ---- */
@@ -79,7 +88,7 @@ static void print_options(const command *c)
         char name[64];
         const option_row *o = &options[id];
 
-        if (!offers_option(c, id)) {
+        if (!has_row(c, id)) {
             continue;
         }
         if (o->letter != '\0') {
@@ -140,7 +149,7 @@ void print_command_help(const command *c)
         putchar('\n');
         show_words(stdout, say(c->details), 0, 0);
     }
-    if (c->options != 0 || c->fields != NULL) {
+    if (has_any_row(c)) {
         putchar('\n');
         print_options(c);
     }
@@ -216,7 +225,7 @@ static void roff_options(const command *c)
     for (int id = 0; id < OPTIONS; id++) {
         char name[64];
 
-        if (offers_option(c, id)) {
+        if (has_row(c, id)) {
             snprintf(name, sizeof name, "--%s%s%s", options[id].name,
                      options[id].value != NULL ? " " : "",
                      options[id].value != NULL ? options[id].value : "");
@@ -427,7 +436,7 @@ static void bash_completion(void)
     for (size_t i = 0; i < commands_count; i++) {
         printf("            %s) names=\"", commands[i].name);
         for (int id = 0; id < OPTIONS; id++) {
-            if (offers_option(&commands[i], id) || offers_option(NULL, id)) {
+            if (has_row(&commands[i], id) || has_row(NULL, id)) {
                 printf("--%s ", options[id].name);
             }
         }
@@ -454,7 +463,7 @@ static void quoted(const char *s, const char *quote)
 static void zsh_options(const command *c)
 {
     for (int id = 0; id < OPTIONS; id++) {
-        if (offers_option(c, id)) {
+        if (has_row(c, id)) {
             printf(" '--%s[", options[id].name);
             quoted(say(options[id].what), "'\\''");
             printf("]%s%s'", options[id].value != NULL ? ":" : "",
@@ -486,7 +495,7 @@ static void zsh_completion(void)
 static void fish_options(const char *condition, const command *c)
 {
     for (int id = 0; id < OPTIONS; id++) {
-        if (offers_option(c, id)) {
+        if (has_row(c, id)) {
             printf("complete -c avito%s -l %s%s -d '", condition, options[id].name,
                    options[id].value != NULL ? " -r" : "");
             quoted(say(options[id].what), "\\'");

@@ -81,5 +81,5 @@ int main(int argc, char **argv)
         print_command_help(c);
         return close_output(EXIT_DONE);
     }
-    return status != EXIT_DONE ? status : close_output(c->run(&a));
+    return status != EXIT_DONE ? status : close_output(a.command->run(&a));
 }

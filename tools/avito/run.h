@@ -1,4 +1,4 @@
-/* run.h - one function per command, each in a file of the command's name. They return an
+/* run.h - one function per command, or part of one, in a file of the command's name. They return an
  * exit_status. */
 #ifndef AVITO_TOOLS_RUN_H
 #define AVITO_TOOLS_RUN_H
@@ -19,7 +19,10 @@ int run_voice(const arguments *a);
 int run_watch(const arguments *a);
 int run_export(const arguments *a);
 int run_confirm(const arguments *a);
-int run_webhook(const arguments *a);
+int run_webhook_list(const arguments *a);
+int run_webhook_add(const arguments *a);
+int run_webhook_remove(const arguments *a);
+int run_webhook_serve(const arguments *a);
 int run_gateway(const arguments *a);
 int run_help(const arguments *a);
 int run_manual(const arguments *a);

@@ -1,5 +1,6 @@
 /* session.c - see session.h. */
 #include "session.h"
+#include "format.h"
 #include "jsonl.h"
 #include "russian.h"
 #include "show.h"
@@ -110,6 +111,22 @@ void session_close(session *s)
     }
     free(s->memory);
     config_free(&s->config);
+}
+
+int session_run(const arguments *a, bool of_user, int (*act)(session *s))
+{
+    session *s = &the_session;
+    int status;
+
+    if (!check_format(a)) {
+        return EXIT_USAGE;
+    }
+    show_begin(has_option(a, OPTION_QUIET));
+    status = session_open(s, a, SESSION_TOKEN);
+    status = status == EXIT_DONE && of_user ? session_user(s) : status;
+    status = status == EXIT_DONE ? act(s) : status;
+    session_close(s);
+    return status;
 }
 
 /* The hundreds of a result give its cause; some results have a status of their own. */

@@ -33,6 +33,10 @@ enum session_use {
 int session_open(session *s, const arguments *a, enum session_use use);
 void session_close(session *s);
 
+/* Opens the session for a command that keeps nothing, finds out whose account it is if it has to, acts, and closes
+ * it. */
+int session_run(const arguments *a, bool of_user, int (*act)(session *s));
+
 /* The two halves of session_open(), for a login: first the account's name, service and folder,
  * without credentials; then, with these, the lane. */
 int session_prepare(session *s, const arguments *a, const char *name);

@@ -111,19 +111,8 @@ static int get_voices(session *s)
 
 int run_voice(const arguments *a)
 {
-    session *s = &the_session;
-    int status;
-
-    if (!check_format(a)) {
-        return EXIT_USAGE;
-    }
     if (has_option(a, OPTION_SAVE)) {
         mkdir(a->values[OPTION_SAVE], 0777);
     }
-    show_begin(has_option(a, OPTION_QUIET));
-    status = session_open(s, a, SESSION_TOKEN);
-    status = status == EXIT_DONE ? session_user(s) : status;
-    status = status == EXIT_DONE ? get_voices(s) : status;
-    session_close(s);
-    return status;
+    return session_run(a, true, get_voices);
 }

@@ -297,27 +297,47 @@ static int stream(struct watch *w)
 
 /* ---- avito watch ---- */
 
-/* "2026-10-31", "2026-10-31T12:00:00Z" or unix seconds. */
+/* "2026-10-31" or "2026-10-31T12:00:00Z"; strptime() would be 1.5 KB of the static program. */
+static bool date_of(const char *word, int64_t *out)
+{
+    const bool has_time = strchr(word, 'T') != NULL;
+    const char *ends = has_time ? "--T::Z" : "--";
+    const int count = has_time ? 6 : 3;
+    int n[6] = {0};
+    struct tm t;
+
+    for (int i = 0; i < count; i++) {
+        char *end = NULL;
+        const long number = *word >= '0' && *word <= '9' ? strtol(word, &end, 10) : -1;
+
+        if (number < 0 || number > 9999 || *end != ends[i]) {
+            return false;
+        }
+        n[i] = (int)number;
+        word = end + (*end != '\0');
+    }
+    memset(&t, 0, sizeof t);
+    t.tm_year = n[0] - 1900;
+    t.tm_mon = n[1] - 1;
+    t.tm_mday = n[2];
+    t.tm_hour = n[3];
+    t.tm_min = n[4];
+    t.tm_sec = n[5];
+    *out = (int64_t)timegm(&t); /* takes 31 February for a day in March */
+    return *word == '\0' && t.tm_mon == n[1] - 1 && t.tm_mday == n[2] && t.tm_hour == n[3] &&
+           t.tm_min == n[4] && t.tm_sec == n[5];
+}
+
+/* A date, or unix seconds. */
 static bool time_of(const char *word, int64_t *out)
 {
-    struct tm t;
-    const char *end;
-    char *number_end;
-    bool is_time;
+    bool is_time = date_of(word, out);
 
-    memset(&t, 0, sizeof t);
-    end = strptime(word, "%Y-%m-%d", &t);
-    if (end != NULL && *end == 'T') {
-        end = strptime(end, "T%H:%M:%SZ", &t);
-    }
-    if (end != NULL && *end == '\0') {
-        const int day = t.tm_mday;
+    if (!is_time) {
+        char *end;
 
-        *out = (int64_t)timegm(&t);
-        is_time = t.tm_mday == day; /* timegm() takes 31 February for a day in March */
-    } else {
-        *out = strtoll(word, &number_end, 10);
-        is_time = number_end > word && *number_end == '\0' && *out > 0 && *out <= YEAR_9999;
+        *out = strtoll(word, &end, 10);
+        is_time = end > word && *end == '\0' && *out > 0 && *out <= YEAR_9999;
     }
     if (!is_time) {
         fprintf(stderr, say(TEXT("--since: not a time: %s\n", "--since: не время: %s\n")), word);

@@ -89,23 +89,12 @@ static bool join(char *out, size_t size, const char *url, const char *path)
     return n > 0 && (size_t)n < size;
 }
 
-/* The URL of the command line, with the secret path from the file. */
+/* The URL of the command line, with the secret path from the file. NULL after saying why. */
 static const char *url_of(const arguments *a)
 {
     static char url[2048];
     const char *path;
 
-    if (a->words_count < 2) {
-        fputs(say(TEXT("the URL is missing\n", "нет URL\n")), stderr);
-        return NULL;
-    }
-    if (strcmp(a->words[0], "add") == 0 && strncmp(a->words[1], "https://", 8) != 0 &&
-        strncmp(a->words[1], "http://", 7) != 0) {
-        fputs(say(TEXT("the URL begins with https:// or http://\n",
-                       "URL начинается с https:// или http://\n")),
-              stderr);
-        return NULL;
-    }
     if (!has_option(a, OPTION_PATH_FILE)) {
         return a->words[1];
     }
@@ -117,54 +106,50 @@ static const char *url_of(const arguments *a)
     return NULL;
 }
 
-static int change(session *s, const char *url, int (*call)(avito_client *client, const char *url),
-                  sentence done)
+/* Its body is the secret path. */
+static int change(session *s, int (*call)(avito_client *client, const char *url), sentence done)
 {
-    /* Its body is the secret path. */
-    return session_report(s, call(&s->avito.client, url), false, done);
+    const char *url = url_of(s->arguments);
+
+    return url != NULL ? session_report(s, call(&s->avito.client, url), false, done) : EXIT_USAGE;
 }
 
-static int act(session *s, const char *what, const char *url)
+static int add(session *s)
 {
-    if (strcmp(what, "list") == 0) {
-        return list_webhooks(s);
-    }
-    if (strcmp(what, "add") == 0) {
-        return change(s, url, avito_subscribe_webhook, TEXT("Subscribed.", "Подписка оформлена."));
-    }
-    return change(s, url, avito_unsubscribe_webhook, TEXT("Unsubscribed.", "Подписка снята."));
+    return change(s, avito_subscribe_webhook, TEXT("Subscribed.", "Подписка оформлена."));
 }
 
-int run_webhook(const arguments *a)
+static int take_away(session *s)
 {
-    session *s = &the_session;
-    const char *what = a->words[0];
-    const char *url = NULL;
-    int status;
+    return change(s, avito_unsubscribe_webhook, TEXT("Unsubscribed.", "Подписка снята."));
+}
 
-    if (!check_format(a)) {
-        return EXIT_USAGE;
-    }
-    if (a->words_count > 1 && (strcmp(what, "serve") == 0 || strcmp(what, "list") == 0)) {
-        return too_many(a, 1);
-    }
-    if (strcmp(what, "serve") == 0) {
-        const char *path = read_path(a);
+int run_webhook_list(const arguments *a)
+{
+    return session_run(a, false, list_webhooks);
+}
 
-        return path != NULL ? serve_webhook(a, path) : EXIT_USAGE;
-    }
-    if (strcmp(what, "list") != 0 && strcmp(what, "add") != 0 && strcmp(what, "remove") != 0) {
-        fputs(say(TEXT("avito webhook list, add URL, remove URL or serve\n",
-                       "avito webhook list, add URL, remove URL или serve\n")),
+int run_webhook_add(const arguments *a)
+{
+    const char *url = a->words[1];
+
+    if (strncmp(url, "https://", 8) != 0 && strncmp(url, "http://", 7) != 0) {
+        fputs(say(TEXT("the URL begins with https:// or http://\n",
+                       "URL начинается с https:// или http://\n")),
               stderr);
         return EXIT_USAGE;
     }
-    if (strcmp(what, "list") != 0 && (url = url_of(a)) == NULL) {
-        return EXIT_USAGE;
-    }
-    show_begin(has_option(a, OPTION_QUIET));
-    status = session_open(s, a, SESSION_TOKEN);
-    status = status == EXIT_DONE ? act(s, what, url) : status;
-    session_close(s);
-    return status;
+    return session_run(a, false, add);
+}
+
+int run_webhook_remove(const arguments *a)
+{
+    return session_run(a, false, take_away);
+}
+
+int run_webhook_serve(const arguments *a)
+{
+    const char *path = check_format(a) ? read_path(a) : NULL;
+
+    return path != NULL ? serve_webhook(a, path) : EXIT_USAGE;
 }
