@@ -460,6 +460,15 @@ def exporting_over(home, folder, path):
     before = os.path.getsize(path)
     done = home.run("export", path, AVITO_CLIENT_ID="")
     check("export: without an account an unfinished one is not cut", done.returncode == 2 and os.path.getsize(path) == before, done.stderr)
+    with open(path, "rb") as other:  # as another run holds it
+        fcntl.flock(other, fcntl.LOCK_EX)
+        for locale, said in (("C.UTF-8", "another program has it"), ("ru_RU.UTF-8", "занято другой программой")):
+            done = home.run("export", path, LC_ALL=locale)
+            check(f"export: a file that another run writes is left to it, {locale}", done.returncode == 1 and os.path.getsize(path) == before and
+                  f"{path}: {said}" in done.stderr, done.stderr)
+    done = [p.wait() for p in [home.start("export", path) for _ in range(2)]]
+    check("export: of two at once one writes", 0 in done and set(done) <= {0, 1} and len({m["id"] for m in map(json.loads, open(path, encoding="utf-8")) if "chat_id" in m})
+          == sum('"chat_id"' in line for line in open(path, encoding="utf-8")), done)
     done = home.run("export", "/dev/full")
     check("export into a device that is full says so", done.returncode == 1 and "No space left" in done.stderr, done.stderr)
 

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -145,6 +146,10 @@ static int open_file(struct export *e, const char *path, bool *is_complete)
     if (!is_plain) {
         return EXIT_DONE;
     }
+    if (flock(fileno(e->out), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        fprintf(stderr, "%s: %s\n", path, error_text(AVITO_ERR_BUSY));
+        return EXIT_LOCAL;
+    } /* without locks, as on some shares, it goes on */
     rewind(e->out);
     if (!is_export(e->out)) {
         fprintf(stderr,
