@@ -27,7 +27,7 @@ avito-export-test: packages build/avito build/simulator build/certs ## avito exp
 
 # The gateway: its parts, and all of it with real brokers and clients of strangers.
 build/tests/ledger_test: build/obj/tools/avito/jsonl.san.o
-build/tests/writing_test: build/obj/tools/avito/disk.san.o
+build/tests/writing_test: $(patsubst %,build/obj/tools/avito/%.san.o,disk language russian)
 build/tests/order_test: $(patsubst %,build/obj/tools/avito/%.san.o,mqtt ledger jsonl language)
 build/tests/mqtt_test build/tests/russian_test: build/obj/tools/avito/language.san.o
 TEST_SCRIPTS  += tests/avito/gateway.sh

@@ -605,6 +605,10 @@ def login(service, folder):
           done.returncode == 4 and not os.path.exists(f"{folder}/state/avito/second/credentials"), done.stderr)
     done = home.run("login", "second", stdin=f"{client_id}\n{'x' * 300}\n")
     check("a secret that could not be stored is status 2, before it is tried", done.returncode == 2 and "more than" in done.stderr, done.stderr)
+    with open(f"{path}.new", "w", encoding="ascii") as other:  # as another login writes it
+        fcntl.flock(other, fcntl.LOCK_EX)
+        done = home.run("login", stdin=f"{client_id}\n{secret}\n")
+        check("a second login at once is told to wait", done.returncode == 1 and "credentials.new: another program has it" in done.stderr, done.stderr)
     login_by_consent(service, home, client_id, secret)
     interrupted_login(home)
     os.chmod(path, 0o644)
@@ -935,7 +939,6 @@ def made_up(folder):
         check("a voice message is saved, whole", done.returncode == 3 and os.path.getsize(f"{folder}/aa.mp4") == 100000, done)
         check("... and one that stalls is given up", not os.path.exists(f"{folder}/bb.mp4") and b"bb.mp4: cannot be downloaded" in done.stderr, done)
 
-
         def with_limit():
             resource.setrlimit(resource.RLIMIT_FSIZE, (50000, 50000))
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -945,6 +948,14 @@ def made_up(folder):
                               check=False, preexec_fn=with_limit)
         check("a voice message that the disk does not take is status 1, and why is said", done.returncode == 1 and "aa.mp4: File too large" in done.stderr and
               os.listdir(f"{folder}/small") == [], done)
+        with open(f"{folder}/aa.mp4.part", "wb") as other:  # as another run writes it
+            other.write(b"half of")
+            other.flush()
+            fcntl.flock(other, fcntl.LOCK_EX)
+            os.unlink(f"{folder}/aa.mp4")
+            done = home.run("voice", "aa", "--save", folder)
+            check("a voice message that another run saves is left to it", done.returncode == 1 and "aa.mp4.part: another program has it" in done.stderr and
+                  everything_in_file(f"{folder}/aa.mp4.part") == "half of", done)
 
 
 def faketime():

@@ -2,6 +2,7 @@
 #include "disk.h"
 
 #include "avito_messenger.h"
+#include "russian.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -148,6 +149,19 @@ int disk_read(const char *folder, const char *name, char **data, size_t *len)
     (*data)[*len] = '\0';
     close(fd);
     return AVITO_OK;
+}
+
+bool disk_take(int fd, const char *path)
+{
+    struct stat ours, named;
+
+    /* Whoever had it may have given it another name meanwhile, as a file that is whole. */
+    if ((flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) && fstat(fd, &ours) == 0 &&
+        stat(path, &named) == 0 && ours.st_ino == named.st_ino) {
+        return true;
+    }
+    fprintf(stderr, "%s: %s\n", path, error_text(AVITO_ERR_BUSY));
+    return false;
 }
 
 bool disk_is_locked(const char *folder, const char *name)

@@ -23,6 +23,10 @@ int disk_read(const char *folder, const char *name, char **data, size_t *len);
  * errno. */
 int disk_lock(const char *folder, const char *name, const char *owner);
 
+/* Locks a file that was opened by this name, for as long as it is open. False after saying that another program has
+ * it. Where there are no locks, as on some shares, it is ours. */
+bool disk_take(int fd, const char *path);
+
 /* Whether another process has it locked. */
 bool disk_is_locked(const char *folder, const char *name);
 

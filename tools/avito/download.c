@@ -1,5 +1,6 @@
 /* download.c - see download.h. HTTP/1.0, so that the body ends with the connection or its length. */
 #include "download.h"
+#include "disk.h"
 #include "russian.h"
 #include "show.h"
 
@@ -190,9 +191,13 @@ static int save(struct download *d, const avito_server *to, const char *path)
     bool ok;
 
     snprintf(fresh, sizeof fresh, "%s.part", path);
-    d->file = fopen(fresh, "wb");
+    d->file = fopen(fresh, "ab");
     if (d->file == NULL) {
         system_error(fresh);
+        return EXIT_LOCAL;
+    }
+    if (!disk_take(fileno(d->file), fresh) || ftruncate(fileno(d->file), 0) != 0) {
+        fclose(d->file);
         return EXIT_LOCAL;
     }
     d->moved_ms = avito_posix_clock_ms(NULL);

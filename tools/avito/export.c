@@ -4,6 +4,7 @@
  * file, a run that was stopped is continued: whole chats stay, and the last one in the file is read
  * again, because it may be unfinished. The last line {"avito":{"export":...}} says whether everything
  * is there, or chats are missing that another run may get. */
+#include "disk.h"
 #include "format.h"
 #include "jsonl.h"
 #include "run.h"
@@ -14,7 +15,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -146,10 +146,9 @@ static int open_file(struct export *e, const char *path, bool *is_complete)
     if (!is_plain) {
         return EXIT_DONE;
     }
-    if (flock(fileno(e->out), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-        fprintf(stderr, "%s: %s\n", path, error_text(AVITO_ERR_BUSY));
+    if (!disk_take(fileno(e->out), path)) {
         return EXIT_LOCAL;
-    } /* without locks, as on some shares, it goes on */
+    }
     rewind(e->out);
     if (!is_export(e->out)) {
         fprintf(stderr,

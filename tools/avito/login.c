@@ -1,5 +1,6 @@
 /* login.c - avito login: asks for the client id and secret, tries them, keeps them 0600. With
  * --browser it also asks for the code that another person's browser shows. */
+#include "disk.h"
 #include "jsonl.h"
 #include "run.h"
 #include "russian.h"
@@ -92,9 +93,13 @@ static int write_credentials(const account *of)
 
     snprintf(path, sizeof path, "%s/credentials", of->folder);
     snprintf(fresh, sizeof fresh, "%s.new", path);
-    fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    fd = open(fresh, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd >= 0 && !disk_take(fd, fresh)) {
+        close(fd);
+        return EXIT_LOCAL;
+    }
     file = fd >= 0 ? fdopen(fd, "w") : NULL;
-    ok = file != NULL &&
+    ok = file != NULL && ftruncate(fd, 0) == 0 &&
          fprintf(file, "[%s]\nclient_id = %s\nclient_secret = %s\n%s", of->name, of->client_id,
                  of->client_secret, of->is_by_consent ? "consent = yes\n" : "") > 0 &&
          fflush(file) == 0 && fsync(fd) == 0;
