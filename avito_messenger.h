@@ -633,12 +633,12 @@
  *     -5xx  the service refused; the status says why
  *
  * avito_last_error() describes the lane's last call, also a good one: HTTP status, API code, the
- * server's text (clipped at a code point, control bytes made blanks, token and secret masked with
- * *), the wait that it asked for, the backend's own number. It is overwritten by the next call.
- * What the server says in an error body is looked for in nine shapes: error.message, error as text,
- * error_description, result.error, result.message, result.messages[0], errors[0], message, and the
- * beginning of what is not JSON (description, and live use). What looks like the answer to a token
- * request is never quoted, whatever its status.
+ * server's text (clipped at a code point, control characters made blanks, token and secret masked
+ * with *), the wait that it asked for, the backend's own number. It is overwritten by the next
+ * call. What the server says in an error body is looked for in nine shapes: error.message, error as
+ * text, error_description, result.error, result.message, result.messages[0], errors[0], message,
+ * and the beginning of what is not JSON (description, and live use). What looks like the answer to
+ * a token request is never quoted, whatever its status.
  *
  * Every answer is judged in the same order, whatever its status and the call. With a success
  * status, an answer that holds what the call needs is a success: the id of a message, chat or
@@ -1092,7 +1092,8 @@ typedef struct avito_error {
     int detail;                      /* the backend's own number (errno, BR_ERR_*); 0: none */
     avito_outcome outcome;           /* of the call that changes something */
     uint32_t retry_after_s;          /* what the server asked for; 0: nothing */
-    size_t needed;                   /* -2xx: bytes that will do, wherever they begin; 0: unknown */
+    size_t needed;                   /* -2xx: bytes that will do, wherever they begin; 0: unknown.
+                                        TLS_ROOM: of a half duplex buffer */
     char text[AVITO_ERROR_TEXT_CAP]; /* the server's message, or the field, or the id of the element
                                         that was skipped; NUL-terminated UTF-8, clipped */
 } avito_error;
@@ -5738,11 +5739,11 @@ AVITO_API avito_account_options avito_account_options_default(void)
     return options;
 }
 
-/* Is it a name or a numeric address? (After one colon there would be a port.) */
+/* Is it a name or a numeric address? (After one colon there would be a port. Brackets are a URL's.) */
 static bool avitoi_account_is_host(const char *host)
 {
     const char *colon;
-    if (!avitoi_text_is_word(host) || host[strcspn(host, "/@?#")] != '\0') {
+    if (!avitoi_text_is_word(host) || host[strcspn(host, "/@?#[]")] != '\0') {
         return false;
     }
     colon = strchr(host, ':');
@@ -12628,6 +12629,17 @@ static void avitoi_diagnostics_mask_everywhere(avito_client *c, avito_str secret
     }
 }
 
+/* Makes blanks of control characters of two bytes, U+0080 to U+009F: terminals obey some of them. */
+static void avitoi_diagnostics_blank(char *text)
+{
+    for (; *text != '\0'; text++) {
+        if (avitoi_text_byte(*text) == 0xc2u && (avitoi_text_byte(text[1]) & 0xe0u) == 0x80u) {
+            text[0] = ' ';
+            text[1] = ' ';
+        }
+    }
+}
+
 /* Masks both tokens, the token of this request, the client secret, and the values of the program's own
  * header lines. If they hold tokens that are not known yet, or no longer, all of them go. */
 static void avitoi_diagnostics_mask_secrets(avito_client *c)
@@ -12635,6 +12647,7 @@ static void avitoi_diagnostics_mask_secrets(avito_client *c)
     const avito_account *a = c->account;
     avito_str secrets[4];
     size_t i;
+    avitoi_diagnostics_blank(c->error.text);
     avitoi_account_lock(a);
     if (avitoi_call_token_gone(c) || avitoi_diagnostics_holds_token(c->error.text) ||
         (avitoi_account_one_copy(&a->o) && a->priv.epoch > 0 && a->priv.access == NULL) ||
@@ -15929,6 +15942,13 @@ AVITO_API avito_inbox_options avito_inbox_options_default(void)
     return options;
 }
 
+/* Is nothing missing or out of range? */
+static bool avitoi_inbox_are_legal(const avito_inbox_options *o)
+{
+    return o->user_id > 0 && o->state != NULL && o->arena != NULL && o->arena->base != NULL &&
+           (o->save == NULL) == (o->load == NULL) && (unsigned)o->start <= AVITO_START_SINCE;
+}
+
 /* BUSY comes first: the arguments say nothing about an inbox that is at work. */
 AVITOI_APART static int avitoi_inbox_options_check(const avito_client *client,
                                                    const avito_inbox_options *options)
@@ -15939,9 +15959,7 @@ AVITOI_APART static int avitoi_inbox_options_check(const avito_client *client,
     if (client->priv.call != NULL || client->priv.inside) {
         return AVITO_ERR_BUSY;
     }
-    if (options == NULL || options->user_id <= 0 || options->state == NULL ||
-        options->arena == NULL || options->arena->base == NULL ||
-        (options->save == NULL) != (options->load == NULL)) {
+    if (options == NULL || !avitoi_inbox_are_legal(options)) {
         return AVITO_ERR_ARGUMENT;
     }
     if (options->state_cap < AVITO_INBOX_STATE_SIZE(1) ||
@@ -21425,7 +21443,7 @@ AVITO_API int avito_store_save_token(void *ctx, const avito_token *token)
     avitoi_write_text(&w, "end\n");
     if (w.total >= sizeof s->priv.text) {
         errno = 0;
-        return avitoi_store_failed(s, "tokens", "the tokens are longer than a store takes");
+        return avitoi_store_failed(s, "tokens", "the tokens are too long to store");
     }
     rc = avitoi_store_lock(s);
     if (rc == AVITO_OK) {
@@ -21685,7 +21703,7 @@ static int avitoi_store_prune(avito_store *s)
         }
         if (!avitoi_store_key(s, count.key)) {
             errno = 0;
-            (void)avitoi_store_failed(s, "", "as many sends as it takes are not settled");
+            (void)avitoi_store_failed(s, "", "too many sends are not settled");
             s->priv.result = AVITO_ERR_ROOM;
             return AVITO_ERR_ROOM;
         }
@@ -22415,7 +22433,7 @@ static bool avitoi_posix_take(char out[256], const char *value)
 /* Client id and secret: from the options, else from the environment. */
 static int avitoi_posix_credentials(avito_posix *p, avito_account_options *a)
 {
-    static const char where[] = ": both are on the developer page of the Avito account";
+    static const char where[] = ": both are on the account's developer page";
     if (!avitoi_posix_take(p->priv.client_id,
                            avitoi_posix_option(a->client_id, "AVITO_CLIENT_ID")) ||
         !avitoi_text_is_word(p->priv.client_id)) {
@@ -22522,18 +22540,18 @@ static int avitoi_posix_anchors(avito_posix *p, const avito_posix_options *o)
     if (file == NULL) {
         return avitoi_posix_failed(
             p, AVITO_ERR_OPTION_ANCHORS, "this system has no file of roots where others do",
-            ": install ca-certificates, or name a PEM file by AVITO_CA_FILE");
+            ": install ca-certificates, or set AVITO_CA_FILE");
     }
     rc = avito_anchors_load_file(&p->anchors, p->priv.roots, sizeof p->priv.roots, file);
     if (rc == AVITO_ERR_ROOM) {
         return avitoi_posix_failed(
-            p, rc, file, ": more roots than fit; name a smaller PEM file by AVITO_CA_FILE");
+            p, rc, file, ": more roots than fit; name a smaller file by AVITO_CA_FILE");
     }
     return rc == AVITO_OK
                ? AVITO_OK
                : avitoi_posix_failed(p, rc, file,
                                      ": cannot be read, or has no certificate in PEM; name "
-                                     "another file by AVITO_CA_FILE");
+                                     "another by AVITO_CA_FILE");
 }
 
 /* TCP and TLS over it. */

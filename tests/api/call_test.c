@@ -596,6 +596,8 @@ static void test_options(void **state)
     ACCOUNT(host = "user@host", AVITO_ERR_OPTION_HOST);
     ACCOUNT(host = "api.avito.ru:443", AVITO_ERR_OPTION_HOST);
     ACCOUNT(host = "::1", AVITO_OK);
+    ACCOUNT(host = "[::1]",
+            AVITO_ERR_OPTION_HOST); /* the Host line would have two pairs of brackets */
     ACCOUNT(host = "a\r\nX: y", AVITO_ERR_OPTION_HOST);
     ACCOUNT(clock_ms = NULL, AVITO_ERR_OPTION_CLOCK);
     ACCOUNT(lock = no_lock, AVITO_ERR_ARGUMENT);
@@ -1058,17 +1060,19 @@ static void test_pause_beyond_the_deadline(void **state)
     lane_end(&l);
 }
 
-/* The server's words are shown without control bytes, which a terminal might obey. */
+/* The server's words are shown without control characters, which a terminal might obey: U+009B is ESC [. */
 static void test_control_bytes_of_an_error(void **state)
 {
-    static const char body[] = "{\"message\":\"a\x7f\\u0001b\\u001b[2Jc\\u007f\"}";
+    static const char body[] =
+        "{\"message\":\"a\x7f\\u0001b\\u001b[2Jc\\u007f\\u009b2Jd\\u00a0e\\u0085\"}";
     struct lane l;
 
     (void)state;
     lane_init(&l, 512);
     lane_exchange(&l, 400, body, sizeof body - 1);
     assert_int_equal(lane_run(&l, get_self(&l)), AVITO_ERR_BAD_REQUEST);
-    assert_string_equal(avito_last_error(&l.client)->text, "a  b [2Jc ");
+    assert_string_equal(avito_last_error(&l.client)->text, "a  b [2Jc   2Jd\xc2\xa0"
+                                                           "e  ");
     lane_free(&l);
 }
 

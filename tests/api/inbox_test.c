@@ -2199,6 +2199,7 @@ static void test_inbox_that_did_not_begin(void **state)
         WITHOUT(state_cap, AVITO_INBOX_STATE_SIZE(1) - 1, ROOM);
         WITHOUT(save, NULL, ARGUMENT);
         WITHOUT(load, NULL, ARGUMENT);
+        WITHOUT(start, (avito_inbox_start)3, ARGUMENT);
 #undef WITHOUT
     }
     d->options.user_id = 0;
