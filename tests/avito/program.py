@@ -137,6 +137,9 @@ def completions_and_manual(home):
         check("the manual page is valid", done.returncode == 0 and done.stderr == "", done.stderr[:300])
     for command in re.findall(r"^  (\w+) ", home.run("help").stdout.split("all commands")[0], re.M):
         check(f"the manual page has {command}", f".SS avito {command}" in page)
+    letters = re.findall(r"^  (-\w, --\S+)", home.run("watch", "--help").stdout, re.M)
+    missing = [name for name in letters if f"\n.B {name}" not in page.replace("\\-", "-")]
+    check("the manual page has the letters of options", letters and not missing, missing)
 
 
 def shutil_which(name):
@@ -604,7 +607,7 @@ def login(service, folder):
     check("a wrong secret is status 4, and not stored",
           done.returncode == 4 and not os.path.exists(f"{folder}/state/avito/second/credentials"), done.stderr)
     done = home.run("login", "second", stdin=f"{client_id}\n{'x' * 300}\n")
-    check("a secret that could not be stored is status 2, before it is tried", done.returncode == 2 and "more than" in done.stderr, done.stderr)
+    check("a secret that could not be stored is status 2, before it is tried", done.returncode == 2 and "too long" in done.stderr, done.stderr)
     with open(f"{path}.new", "w", encoding="ascii") as other:  # as another login writes it
         fcntl.flock(other, fcntl.LOCK_EX)
         done = home.run("login", stdin=f"{client_id}\n{secret}\n")

@@ -82,23 +82,24 @@ static void print_row(const char *name, size_t column, const char *what)
     show_words(stdout, what, indent, indent);
 }
 
+/* "-x, --exec COMMAND", with `indent` in place of a letter that it has not. */
+static void name_option(const option_row *o, const char *indent, char *out, size_t cap)
+{
+    const char letter[] = {'-', o->letter, ',', ' ', '\0'};
+
+    snprintf(out, cap, "%s--%s%s%s", o->letter != '\0' ? letter : indent, o->name,
+             o->value != NULL ? " " : "", o->value != NULL ? o->value : "");
+}
+
 static void print_options(const command *c)
 {
     for (int id = 0; id < OPTIONS; id++) {
         char name[64];
-        const option_row *o = &options[id];
 
-        if (!has_row(c, id)) {
-            continue;
+        if (has_row(c, id)) {
+            name_option(&options[id], "    ", name, sizeof name);
+            print_row(name, 29, say(options[id].what));
         }
-        if (o->letter != '\0') {
-            snprintf(name, sizeof name, "-%c, --%s%s%s", o->letter, o->name,
-                     o->value != NULL ? " " : "", o->value != NULL ? o->value : "");
-        } else {
-            snprintf(name, sizeof name, "    --%s%s%s", o->name, o->value != NULL ? " " : "",
-                     o->value != NULL ? o->value : "");
-        }
-        print_row(name, 29, say(o->what));
     }
 }
 
@@ -226,9 +227,7 @@ static void roff_options(const command *c)
         char name[64];
 
         if (has_row(c, id)) {
-            snprintf(name, sizeof name, "--%s%s%s", options[id].name,
-                     options[id].value != NULL ? " " : "",
-                     options[id].value != NULL ? options[id].value : "");
+            name_option(&options[id], "", name, sizeof name);
             roff_term(name, say(options[id].what));
         }
     }

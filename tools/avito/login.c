@@ -284,8 +284,8 @@ int run_login(const arguments *a)
     show_begin(has_option(a, OPTION_QUIET));
     if (!ask("client id: ", id, sizeof id, false) ||
         !ask("client secret: ", secret, sizeof secret, true)) {
-        fputs(say(TEXT("nothing was entered, or more than it can be\n",
-                       "ничего не введено или больше, чем может быть\n")),
+        fputs(say(TEXT("nothing was entered, or it is too long\n",
+                       "ничего не введено или слишком длинно\n")),
               stderr);
         return EXIT_USAGE;
     }
