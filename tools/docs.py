@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Compiles the C code of the documents, so that what is printed there works.
+"""Compiles the C code of the documents, so that what is printed there works, and looks for what they
+name: the files and headings that they link to, the targets of make, the files of this project.
 
 In Markdown files: every fenced block that begins with ```c. In the header's comments: a paragraph
 that ends with "::" is followed by code, indented deeper than the paragraph, up to the first line
@@ -20,6 +21,7 @@ linked with the library), definitions (a line at the margin that begins with #, 
 variable definition: compiled after tests/compile/docs_prelude.h), or statements (the same, inside a
 function). The prelude declares what the text around the code has introduced.
 """
+import glob
 import os
 import re
 import subprocess
@@ -112,6 +114,49 @@ def compile_block(name, block, work, library):
     return done.stdout if done.returncode != 0 else None
 
 
+# ---- what documents name ----
+
+def make_targets():
+    paths = [os.path.join(TOP, "Makefile")] + glob.glob(f"{TOP}/*/*.mk") + glob.glob(f"{TOP}/*/*/*.mk")
+    text = "".join(open(path, encoding="utf-8").read() for path in paths)
+    return set(" ".join(re.findall(r"^(?:\.PHONY: )?([a-z][a-z -]*)(?:$|:)", text, re.M)).split())
+
+
+def has_heading(path, anchor):
+    with open(path, encoding="utf-8") as file:
+        headings = re.findall(r"^#+ (.*)$", file.read(), re.M)
+    return anchor in (re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings)
+
+
+def dead_links(path, text):
+    for link in re.findall(r"\]\(([^):]+)\)", text):
+        name, _, anchor = link.partition("#")
+        to = os.path.join(os.path.dirname(path), name) if name else path
+        if not os.path.exists(to) or anchor and not has_heading(to, anchor):
+            yield link
+
+
+def dead_names(path, text, targets):
+    """Of make, and of files: those of a package stand in tools/release."""
+    if "/tools/release/" in path:
+        return
+    yield from (f"make {name}" for name in re.findall(r"(?:`|^|\w=\S+ )make ([a-z-]+)(?=[` \n])", text, re.M) if name not in targets)
+    for name in re.findall(r"(?<![\w/.-])(?:examples|tests|tools)/[\w./*-]*[\w*/]", text):
+        if not glob.glob(f"{TOP}/{name}") and not glob.glob(f"{TOP}/tools/release/*/{name}"):
+            yield name
+
+
+def what_is_named(documents):
+    """1 if a document names what is not there."""
+    targets, dead = make_targets(), []
+    for path in documents:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        dead += [f"{os.path.relpath(path, TOP)}: {name}" for name in (*dead_links(path, text), *dead_names(path, text, targets))]
+    print(("not ok" if dead else "ok") + " - what the documents link to and name is there", *dead, sep="\n#   ")
+    return int(bool(dead) or "test" not in targets)
+
+
 def main():
     failed = count = 0
     header = os.path.join(TOP, "avito_messenger.h")
@@ -122,6 +167,7 @@ def main():
         dirs[:] = [d for d in dirs if d not in ("build", ".git")]
         documents += [(os.path.join(base, f), from_markdown) for f in sorted(files)
                       if f.endswith(".md")]
+    failed += what_is_named([path for path, _ in documents if path.endswith(".md")])
     with tempfile.TemporaryDirectory() as work:
         library = os.path.join(work, "avito.o")
         subprocess.run(["gcc", "-std=c99", "-w", "-D_POSIX_C_SOURCE=200809L", "-I" + TOP,

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The code in the README and in the manual compiles. The README's tables of long runs are those that
+# The code in the README and in the manual compiles, and what documents name is there. The README's tables of long runs are those that
 # were run.
 status=0
 "${PYTHON:-python3}" tools/docs.py || status=1
