@@ -15,6 +15,7 @@ before the first empty line of the comment. What each is made from:
     endpoints    AVITOI_ENDPOINT: the first line of each
     sizes        tools/sizes.c, compiled as 64-bit and as 32-bit code
 """
+import difflib
 import errno
 import os
 import re
@@ -151,11 +152,10 @@ def region(lines, heading):
 
 
 def differences(found, wanted):
-    for i in range(max(len(found), len(wanted))):
-        a = found[i] if i < len(found) else "(nothing)"
-        b = wanted[i] if i < len(wanted) else "(nothing)"
-        if a != b:
-            yield f"#   manual: {a}\n#   code:   {b}"
+    whose = {"- ": "manual: ", "+ ": "code:   "}
+    for line in difflib.ndiff(found, wanted):
+        if line[:2] in whose:
+            yield f"#   {whose[line[:2]]}{line[2:]}"
 
 
 def main():
@@ -181,7 +181,7 @@ def main():
             rows = sizes(measured)
         wanted = [" *     " + row for row in rows]
         bad = list(differences(lines[first:end], wanted))
-        bad += [f"#   no word on where {row.split()[1]} comes from" for row in rows if "  ?  " in row]
+        bad += [f"#   in place of the ? write where {row.split()[1]} comes from" for row in rows if "  ?  " in row]
         if write:
             lines[first:end] = wanted
         print(("not ok" if bad and not write else "ok") + f" - manual: {name} are those of the code")
@@ -192,7 +192,7 @@ def main():
               if re.match(r" \*     \w+ (GET|POST) /", line)]
     bad = list(differences(listed, endpoints(text)))
     print(("not ok" if bad else "ok") + " - manual: endpoints are those of the code")
-    print("\n".join(bad), end="\n" if bad else "")
+    print("\n".join([*bad, "#   these rows are written by hand"] if bad else []), end="\n" if bad else "")
     other = list(without_a_call(text))
     print(("not ok" if other else "ok") + " - each operation of the simulated service has a call")
     print("\n".join(other), end="\n" if other else "")

@@ -422,6 +422,20 @@ FOLDERS = {
 }
 
 
+ADDED = """## A new error, field or call
+
+`make check` names most of what is missing. Capitals are chapters of the header.
+
+* An error: a row of `AVITO_ERRORS`, its Russian text in `tools/avito/russian.c`, a test that gets it. `make manual`, and
+  in the manual's table where it comes from.
+* A field: a member in MODELS and a row in SCHEMAS; the same in `expect.py`, which is written apart from the header, in
+  `support/dump.c`, and in `tools/avito/jsonl.c` if people should see it; answers in `data/` that have it. `make expect`,
+  `make manual`.
+* A call: its name in `AVITOI_ENDPOINTS`, a row in ENDPOINTS, a function with its comment in CALLS, a row in THE API, CALL
+  BY CALL; the operation in `tools/simulator` (`simulator.h`, `http/`); tests, of which `support/calls.h` makes many.
+"""
+
+
 def test_table(header, tests):
     """tests/README.md"""
     by = tested_by(header, tests)
@@ -434,7 +448,7 @@ def test_table(header, tests):
             "stack), `make fuzz`, `make lint`, `make soak`, `make fleet`; `make help` lists all, and the README's chapter",
             "*Longer tests* says when the long ones ran last.", "",
             "| in `tests/` | |", "| --- | --- |", *(f"| `{folder}/` | {what} |" for folder, what in FOLDERS.items()), "",
-            "## Which test for which room", "",
+            ADDED, "## Which test for which room", "",
             "Written by `tools/rooms.py --write`, from the first comments of the tests (\"Rooms: ...\"). Paths are",
             "below `tests/`. The top of the Makefile says how tests are found and built.", "",
             "| room of avito_messenger.h | tests |", "| --- | --- |"]

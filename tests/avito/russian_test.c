@@ -20,7 +20,8 @@ static void test_each_error_has_a_text(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof results / sizeof *results; i++) {
         if (error_in_russian(results[i]) == NULL) {
-            fail_msg("%s has no Russian text", avito_error_name(results[i]));
+            fail_msg("%s has no Russian text in tools/avito/russian.c",
+                     avito_error_name(results[i]));
         }
     }
     assert_null(error_in_russian(AVITO_OK));
