@@ -991,7 +991,7 @@ extern "C" {
     X(FILE, -110, "file or folder cannot be read or written",                                      \
       "see its path, its rights and the disk")                                                     \
     X(OPTION_CREDENTIALS, -151, "client_id or client_secret is missing or not visible ASCII",      \
-      "set this option right")                                                                     \
+      "correct this option")                                                                       \
     X(OPTION_TOKENS, -152, "tokens is missing or under AVITO_TOKENS_SIZE()", "")                   \
     X(OPTION_HOST, -153, "host is not a bare name; NULL is api.avito.ru", "")                      \
     X(OPTION_CLOCK, -154, "clock_ms is missing", "")                                               \
@@ -1045,7 +1045,7 @@ extern "C" {
     X(HTTP_CHUNK, -403, "chunk of the answer is malformed", "")                                    \
     X(HTTP_HEAD, -404, "answer's head is over 64 KB", "")                                          \
     X(JSON, -411, "answer is not valid JSON",                                                      \
-      "try again; report it if it stays: the API may have changed")                                \
+      "try again; report it if it remains: the API may have changed")                              \
     X(JSON_UTF8, -412, "answer is not UTF-8", "")                                                  \
     X(JSON_DEPTH, -413, "answer is nested deeper than 32 levels", "")                              \
     X(MODEL, -414, "field (error.text) has another type than known", "")                           \
@@ -20911,8 +20911,8 @@ AVITO_API const char *avito_posix_ca_file(const char *ca_file);
 
 /* Opens all parts; sends nothing: the first call connects. `options` may be NULL: everything from the
  * environment. AVITO_OK; OPTION_CREDENTIALS, OPTION_HOST, OPTION_ANCHORS, ROOM (roots), FILE or BUSY
- * (folder), ARGUMENT (port): avito_posix_strerror() says what is missing and what to do. The struct,
- * some 350 KB (manual: >>5), is best static, and must not move. */
+ * (folder), ARGUMENT (port): avito_posix_strerror() says what is missing and what to do. The struct is
+ * large (>>5): best static. It must not move. */
 AVITO_API int avito_posix_open(avito_posix *avito, const avito_posix_options *options);
 
 /* The same, and asks whose account it is, which every call needs: avito->self, .id first of all. Its
