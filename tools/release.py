@@ -30,7 +30,7 @@ ARDUINO = f"{TRANSPORTS}/arduino"
 CERTIFICATES = "/usr/share/ca-certificates/mozilla"
 # What the program avito is built from, and what Debian's two packages hold.
 SOURCE = ("avito_messenger.h", "LICENSE", "README.md", "Makefile", "tools/need.sh", "tools/avito.mk",
-          "tools/avito/*.[ch]", "examples/[0-9]*.c", "examples/example.h", "examples/transports/*.h")
+          "tools/avito/*.[ch]", "examples/[0-9]*.c", "examples/example.h", "examples/transports/*.[ch]")
 # Files of an archive that can be run.
 PROGRAMS = ("debian/rules", "tools/need.sh")
 
@@ -202,6 +202,7 @@ def zephyr(known):
 def openwrt(known):
     files = template("openwrt", known)
     files.update(renamed(copied("tools/avito/*.[ch]"), "tools/avito", "avito/src"))
+    files.update(renamed(copied("tools/avito/dist/openwrt/files/*"), "tools/avito/dist/openwrt", "avito"))
     files.update({"avito/src/avito_messenger.h": known["single"], "avito/src/LICENSE": read("LICENSE").encode()})
     return {f"openwrt-feed-{known['version']}.tar.gz": tar_gz(below("avito-feed", files), epoch(known))}
 

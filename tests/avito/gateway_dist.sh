@@ -15,7 +15,7 @@ dist=tools/avito/dist
 mkdir -p build/dist_check
 
 # The unit's program need not be installed where this runs.
-sed "s|/usr/local/bin/avito|$PWD/build/avito|; /^Documentation/d" $dist/avito-gateway.service \
+sed "s|=avito |=$PWD/build/avito |; /^Documentation/d" $dist/avito-gateway.service \
     >build/dist_check/avito-gateway.service
 check "systemd-analyze verify" systemd-analyze verify build/dist_check/avito-gateway.service
 # systemd's copies of the files are as old as the process: a reload would read those.
@@ -25,6 +25,10 @@ check "no reload of what systemd does not copy again" sh -c '
 check "shellcheck: OpenWrt's init script" shellcheck -s sh -e SC3043 $dist/openwrt/files/avito.init # local: ash has it
 check "shellcheck: the add-on's run script" shellcheck $dist/homeassistant/run.sh
 check "shellcheck: make gateway" shellcheck examples/gateway/run.sh
+
+version=$(sed -n 's/^#define AVITO_VERSION "\(.*\)"$/\1/p' avito_messenger.h)
+check "the add-on has the program's version" grep -qx "version: \"$version\"" $dist/homeassistant/config.yaml
+check "OpenWrt's package has the program's version" grep -qx "PKG_VERSION:=$version" $dist/openwrt/Makefile
 
 # The add-on's script writes a configuration that the program accepts: there is no broker, so the
 # program waits for one.
@@ -42,7 +46,7 @@ check "the add-on's configuration" bash -c '
         timeout -s KILL 2 build/avito gateway --config build/dist_check/config || [ $? -eq 137 ]'
 
 check "the pages' examples" "${PYTHON:-python3}" - <<'END_OF_PYTHON'
-import json, re, subprocess
+import json, os, re, subprocess
 keys = subprocess.run(["build/avito", "--manual"], capture_output=True, text=True, check=True).stdout
 for page in ("examples/gateway/README.md", "examples/gateway/README.ru.md"):
     text = open(page, encoding="utf-8").read()
@@ -53,7 +57,7 @@ for page in ("examples/gateway/README.md", "examples/gateway/README.ru.md"):
         for key in re.findall(r"^;? ?([a-z_]+) = ", body, re.M) if kind == "ini" else []:
             assert key.replace("_", "\\_") in keys or key in keys, f"{page}: {key}"
     for name in re.findall(r"tools/[\w/.-]+", text):
-        open(name.rstrip(".") + ("/config.yaml" if name.endswith("homeassistant") else "/Makefile" if name.endswith("openwrt") else ""), encoding="utf-8").close()
+        assert os.path.exists(name.rstrip(".")), f"{page}: {name}"
 english, russian = (open(f"examples/gateway/README{x}.md", encoding="utf-8").read() for x in ("", ".ru"))
 assert english.count("\n## ") == russian.count("\n## ") and english.count("\n| ") == russian.count("\n| "), "the pages differ in their parts"
 END_OF_PYTHON

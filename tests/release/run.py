@@ -150,6 +150,8 @@ def openwrt(service):
     check("openwrt: the system's own feeds stay", "src-git packages" in text(f"{system}/feeds.conf"))
     out = ran("openwrt: avito reaches the service", [f"{system}/root/usr/bin/avito", "chats"], env=service.environment(HOME=top))
     check("openwrt: and lists a chat", (out or "").count("\n") == 2, out)
+    check("openwrt: with the gateway's service", os.access(f"{system}/root/etc/init.d/avito", os.X_OK)
+          and {"avito": ["config"], "config": ["avito"]} == {name: os.listdir(f"{system}/root/etc/{name}") for name in ("avito", "config")})
 
 
 # ---- ESP-IDF and Zephyr: the build systems are stand-ins, compiler and mbedTLS are this machine's ----
