@@ -2,8 +2,8 @@
  *
  * По-русски: все сообщения всех чатов, по строке JSON.
  *
- * Prints every message of every chat that the API shows, as a line of JSON each: 17_json_lines >
- * messages.jsonl
+ * Prints every message of every chat that the API shows, a line of JSON each: 17_json_lines >all.jsonl
+ *
  * A chat that cannot be read is named on standard error, and the status is 1.
  *
  * The members have the service's names; our own (class, names) are in "avito". Of each chat the API

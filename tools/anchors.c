@@ -2,13 +2,17 @@
  * Trust anchors as C source: PEM in, an array of br_x509_trust_anchor out, all of it const, so that a
  * board keeps it in flash.
  *
- *     make build/anchors
+ *     make anchors
  *     build/anchors [-n NAME] [-s TEXT]... FILE... >roots.c
  *
  * NAME is the array's name (default: roots); NAME_count holds its length. -s takes only certificates
  * whose subject contains TEXT, so that a few roots can be picked from a large bundle:
  *
- *     build/anchors -s GlobalSign -s ISRG /etc/ssl/certs/ca-certificates.crt >roots.c
+ *     build/anchors -s GlobalSign -s ISRG -s GTS /etc/ssl/certs/ca-certificates.crt >roots.c
+ *
+ * Which root a server has stands in the first line "depth=" of
+ *
+ *     openssl s_client -connect api.avito.ru:443 </dev/null
  */
 #define AVITO_WITH_BEARSSL 1
 #define AVITO_STATIC       1 /* only what is used is compiled */

@@ -5,8 +5,8 @@
  * Copy it with answer.h, avito_messenger.h, jsmn.h and the transport of your system, compile BearSSL with it,
  * and write roots.h and board_unix_time():
  *
- *     make build/anchors
- *     build/anchors -s GlobalSign -s ISRG /etc/ssl/certs/ca-certificates.crt >roots.h
+ *     make anchors
+ *     build/anchors -s GlobalSign -s ISRG -s GTS /etc/ssl/certs/ca-certificates.crt >roots.h
  *
  * FreeRTOS: xTaskCreate(avito_task, "avito", ...) when the network is up, with 8 KB of stack on 32 bits.
  * RIOT: avito_task(NULL) from main(), or from a thread with as much stack. */
@@ -38,7 +38,7 @@ static avito_freertos net;
 #include "answer.h"
 #include "roots.h"
 
-#ifndef BOARD_CLIENT_ID /* your account's: avito.ru, "API" */
+#ifndef BOARD_CLIENT_ID /* from the developer page of the Avito account */
 #define BOARD_CLIENT_ID     "..."
 #define BOARD_CLIENT_SECRET "..."
 #define BOARD_HOST          NULL /* api.avito.ru */
