@@ -19,7 +19,7 @@ typedef struct room {
 static const room rooms[] = {
     {"POST", "/chat", act_chat,
      "type buyer_name item_title price_string chat_id buyer_id# item_id# foreign#", true,
-     "a new buyer; what is left out is drawn. Gives chat_id. type: u2i (default), u2u, a2u. "
+     "a new buyer; what is left out is made up. Gives chat_id. type: u2i (default), u2u, a2u. "
      "foreign: "
      "true for a chat that is somebody else's"},
     {"POST", "/message", act_message,
@@ -31,7 +31,7 @@ static const room rooms[] = {
     {"POST", "/read", act_read, "chat_id! by", true, "by: app (default) or buyer"},
     {"POST", "/delete", act_delete, "message_id!", true, "by whoever wrote it"},
     {"POST", "/fault", act_fault, "plan clear#", true,
-     "what shall go wrong; {\"clear\":true}: nothing"},
+     "what is to go wrong; {\"clear\":true}: nothing"},
     {"POST", "/tokens", act_tokens, "do!", true, "do: expire or revoke, all that were given"},
     {"POST", "/code", act_code, "scope", false, "an authorization code. Gives code"},
     {"POST", "/option", act_option, "*", true, "sets any of the options below; /state shows them"},
