@@ -20,6 +20,8 @@ class Simulator:
         self.ports = {}
 
     def __enter__(self):
+        if not (os.path.exists(self.program) and os.path.exists(CERTS)):  # a script that is run by itself
+            raise SystemExit(f"not ok - what it needs is not built: make {self.program} {CERTS}")
         self.folder = tempfile.TemporaryDirectory()
         ports = os.path.join(self.folder.name, "ports")
         key = "rsa" if self.certificate == "rsa" else "ec"
