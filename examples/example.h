@@ -41,8 +41,10 @@ static inline void example_must(int result, const char *what)
 /* Says why a call failed and what to do; returns 1, for main(). */
 static inline int example_failed(const avito_client *client, int result)
 {
-    fprintf(stderr, "%s: %s; %s. %s\n", avito_error_name(result), avito_error_text(result),
-            avito_error_remedy(result), avito_last_error(client)->text);
+    const char *said = avito_last_error(client)->text; /* by the service, or "" */
+
+    fprintf(stderr, "%s: %s; %s%s%s\n", avito_error_name(result), avito_error_text(result),
+            avito_error_remedy(result), said[0] != '\0' ? ". " : "", said);
     return 1;
 }
 
