@@ -19315,6 +19315,9 @@ static bool avitoi_tls_is_ready(const avito_tls *tls)
     return tls != NULL && tls->o.buffer != NULL;
 }
 
+/* .state: no connection, the transport below connects, ours does, it is open. */
+enum { AVITOI_TLS_IDLE, AVITOI_TLS_BELOW, AVITOI_TLS_HANDSHAKE, AVITOI_TLS_OPEN };
+
 AVITO_API avito_arena *avito_tls_arena(avito_tls *tls)
 {
     if (!avitoi_tls_is_ready(tls)) {
@@ -19323,6 +19326,8 @@ AVITO_API avito_arena *avito_tls_arena(avito_tls *tls)
     if (tls->priv.arena.base == NULL) {
         tls->priv.arena = avito_arena_of(&tls->priv.check, sizeof tls->priv.check);
         tls->priv.arena.lent = true;
+        tls->priv.checking = tls->priv.state == AVITOI_TLS_BELOW || tls->priv.state == AVITOI_TLS_HANDSHAKE;
+        tls->priv.arena.busy = tls->priv.checking; /* a handshake is under way: it is free when that ends */
     }
     return &tls->priv.arena;
 }
@@ -19539,8 +19544,6 @@ static int avitoi_tls_inner_result(avito_tls *tls, long result, int fallback)
  * taken, and each round has to move a byte. Comes in: the engine's state. Goes out: what the engine can
  * do next, or an error. May not wait, or know of hosts and sessions.
  */
-
-enum { AVITOI_TLS_IDLE, AVITOI_TLS_BELOW, AVITOI_TLS_HANDSHAKE, AVITOI_TLS_OPEN };
 
 #define AVITOI_TLS_NOTHING       (-3L) /* the engine takes no input now */
 typedef long avitoi_tls_io;            /* bytes, AVITO_IO_*, AVITOI_TLS_NOTHING, or an error */

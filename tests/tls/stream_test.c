@@ -285,6 +285,31 @@ static void memory_of_the_check_is_in_use(void **state)
     peer_free(&peer);
 }
 
+/* Who asks for it first while a connect is under way gets it busy, until that has ended. */
+static void memory_of_the_check_in_a_handshake(void **state)
+{
+    avito_arena *arena;
+    avito_event event;
+    (void)state;
+    for (int given_up = 0; given_up < 2; given_up++) {
+        side_meet(&side, &peer, "good-ec");
+        assert_int_equal(avito_tls_init(&side.tls, &side.options), AVITO_OK);
+        side.transport = avito_tls_transport(&side.tls);
+        peer.connect_agains = 1;
+        assert_int_equal(side.transport.functions->connect(side.transport.ctx, &side.to),
+                         AVITO_AGAIN);
+        arena = avito_tls_arena(&side.tls);
+        assert_int_equal(avito_parse_webhook("[1]", 3, arena, &event, NULL), AVITO_ERR_BUSY);
+        if (given_up == 0) {
+            assert_int_equal(side_connect(&side), AVITO_OK);
+            assert_false(arena->busy);
+        }
+        side_close(&side);
+        assert_false(arena->busy);
+        peer_free(&peer);
+    }
+}
+
 static void session_is_dropped_after_a_refusal(void **state)
 {
     static const char *const bad[] = {"unknown-root", "eku-client"}; /* BearSSL's objection, ours */
@@ -1343,6 +1368,7 @@ int main(void)
         cmocka_unit_test(no_rest_within_a_record),
         cmocka_unit_test(memory_of_the_check_is_lent),
         cmocka_unit_test(memory_of_the_check_is_in_use),
+        cmocka_unit_test(memory_of_the_check_in_a_handshake),
         cmocka_unit_test(session_is_dropped_after_a_refusal),
         cmocka_unit_test(session_survives_a_broken_line),
         cmocka_unit_test(session_is_dropped_by_a_hang_up),
