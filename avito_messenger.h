@@ -11388,7 +11388,7 @@ static int avitoi_list_of_voices(avito_client *c, void *out, int64_t user_id,
         c->priv.args.as.many.count = count;
     }
     for (i = 0; rc == AVITO_OK && i < count; i++) {
-        rc = avitoi_client_check_id(voice_ids[i]) != AVITO_OK ? AVITO_ERR_ID : AVITO_OK;
+        rc = avitoi_client_check_id(voice_ids[i]);
     }
     return avitoi_list_get(c, rc, arena, out);
 }

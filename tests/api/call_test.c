@@ -411,6 +411,8 @@ static void test_ids(void **state)
     REFUSED(avito_mark_chat_as_read(&l.client, USER, NULL), ARGUMENT);
     REFUSED(avito_delete_message(&l.client, USER, CHAT, NULL), ARGUMENT);
     REFUSED(avito_get_voice_files(&l.client, USER, NULL, 1, &l.arena, &got.voices), ARGUMENT);
+    ids[1] = NULL;
+    REFUSED(avito_get_voice_files(&l.client, USER, ids, 2, &l.arena, &got.voices), ARGUMENT);
     REFUSED(avito_get_voice_files(&l.client, USER, ids, 0, &l.arena, &got.voices), ARGUMENT);
     for (int64_t user = -1; user <= 0; user++) {
         REFUSED(avito_get_chats(&l.client, user, NULL, &l.arena, &got.chats), ARGUMENT);
