@@ -20918,8 +20918,8 @@ AVITO_API avito_posix_options avito_posix_options_default(void);
 AVITO_API const char *avito_posix_ca_file(const char *ca_file);
 
 /* Opens all parts; sends nothing: the first call connects. `options` may be NULL: everything from the
- * environment. AVITO_OK; OPTION_CREDENTIALS, OPTION_HOST, OPTION_ANCHORS, ROOM (roots), FILE or BUSY
- * (folder), ARGUMENT (port): avito_posix_strerror() says what is missing and what to do. The struct is
+ * environment. AVITO_OK; OPTION_CREDENTIALS, OPTION_HOST, OPTION_ANCHORS, ROOM (roots), FILE (folder),
+ * ARGUMENT (port, an empty folder): avito_posix_strerror() says what is missing and what to do. The struct is
  * large (>>5): best static. It must not move. */
 AVITO_API int avito_posix_open(avito_posix *avito, const avito_posix_options *options);
 
@@ -22506,7 +22506,8 @@ static int avitoi_posix_store(avito_posix *p, const avito_posix_options *o)
     }
     rc = avito_store_open(&p->store, &store);
     return rc == AVITO_OK || p->priv.may_fail ? AVITO_OK
-                          : avitoi_posix_failed(p, rc, avito_store_problem(&p->store), "");
+           : avitoi_posix_failed(p, rc, rc == AVITO_ERR_ARGUMENT ? ".folder is empty"
+                                                                 : avito_store_problem(&p->store), "");
 }
 
 /* Where distributions keep their roots. */

@@ -1121,6 +1121,10 @@ static void options_that_are_wrong(void **state)
     assert_int_equal(rc, AVITO_ERR_FILE);
     assert_string_equal(avito_posix_strerror(&avito, rc),
                         "/dev/null/x: cannot be made: Not a directory");
+    o.folder = "";
+    rc = avito_posix_open(&avito, &o);
+    assert_int_equal(rc, AVITO_ERR_ARGUMENT);
+    assert_string_equal(avito_posix_strerror(&avito, rc), ".folder is empty");
     o = options_here();
     o.account.lock = own_lock; /* and no unlock */
     assert_int_equal(avito_posix_open(&avito, &o), AVITO_ERR_ARGUMENT);
