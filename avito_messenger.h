@@ -1088,7 +1088,7 @@ typedef enum avito_outcome {
 typedef struct avito_error {
     int code;                        /* AVITO_ERR_*, or AVITO_OK */
     int http_status;                 /* 0: no answer came */
-    int api_code;                    /* "code" of the error body; 0: none */
+    int api_code;                    /* "code" of the error body; 0: none, or none of 32 bits */
     int detail;                      /* the backend's own number (errno, BR_ERR_*); 0: none */
     avito_outcome outcome;           /* of the call that changes something */
     uint32_t retry_after_s;          /* what the server asked for; 0: nothing */
@@ -1749,7 +1749,7 @@ typedef struct avito_client_options {
     uint32_t idle_timeout_ms;    /* 0: 30000; no byte moved */
     uint32_t total_timeout_ms;   /* 0: 120000; one call, or one avito_next_*(); uploads: raise it */
     uint32_t keep_alive_ms;      /* 0: 50000; a connection unused for longer is not used again */
-    char *error_body;            /* optional: gets the raw body of a refusal, NUL-terminated */
+    char *error_body;            /* optional: gets the raw body of an answer that is no 2xx, NUL-terminated */
     size_t error_body_cap;
     struct {                     /* private: what avito_enable_*() has linked, and avito_set_headers() */
         const avito_headers *headers;
@@ -6796,6 +6796,7 @@ static const struct avitoi_schema_reply *avitoi_answer_read_reply(avito_client *
     struct avitoi_json *j = &c->priv.json;
     const struct avitoi_schema_reply *reply = &avitoi_answer_nothing.reply;
     avito_str text;
+    int64_t code;
     if (j->state == AVITOI_JSON_AT_DONE && !j->measuring && j->out != NULL) {
         reply = (const struct avitoi_schema_reply *)j->out;
     }
@@ -6803,7 +6804,8 @@ static const struct avitoi_schema_reply *avitoi_answer_read_reply(avito_client *
     if (text.ptr != NULL) {
         avitoi_error_quote(c, text);
     }
-    c->error.api_code = (int)avitoi_answer_reply_code(reply);
+    code = avitoi_answer_reply_code(reply);
+    c->error.api_code = code == (int32_t)code ? (int)code : 0;
     return reply;
 }
 
@@ -11108,8 +11110,8 @@ typedef enum avito_language {
  * "[объявление] Диван, 4 391 ₽", "[sticker]" for a type that is not known. The words are of `language`.
  * Blanks and line ends are one blank each; control characters, and those that turn the direction of
  * writing, are left out, so that a terminal can show it. What is longer than `cap` is cut between two
- * characters as a person sees them (an emoji of several code points is one) and ends in "…", as does a
- * text that .cut_text_at has cut. Always NUL-terminated; returns its length, at most cap - 1. Without a
+ * characters as a person sees them (an emoji of several code points is one) and ends in "…", as does
+ * the line of a message with .is_cut. Always NUL-terminated; returns its length, at most cap - 1. Without a
  * message, or a `cap` of 0, 0. */
 AVITO_API size_t avito_message_preview(const avito_message *message, avito_language language,
                                        char *out, size_t cap);

@@ -1078,6 +1078,30 @@ static void test_control_bytes_of_an_error(void **state)
     lane_free(&l);
 }
 
+/* A code of which 32 bits would be another one is none. */
+static void test_codes_of_an_error(void **state)
+{
+    static const struct {
+        const char *code;
+        int api_code;
+    } rows[] = {{"404", 404},      {"2147483647", INT32_MAX}, {"-2147483648", INT32_MIN},
+                {"2147483648", 0}, {"4294967700", 0},         {"-9223372036854775807", 0}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char body[80];
+        struct lane l;
+
+        lane_init(&l, 512);
+        (void)snprintf(body, sizeof body, "{\"error\":{\"code\":%s,\"message\":\"no\"}}",
+                       rows[i].code);
+        lane_exchange(&l, 400, body, strlen(body));
+        assert_int_equal(lane_run(&l, get_self(&l)), AVITO_ERR_BAD_REQUEST);
+        assert_int_equal(avito_last_error(&l.client)->api_code, rows[i].api_code);
+        lane_free(&l);
+    }
+}
+
 /* ---- uploads ---- */
 
 struct source {
@@ -1702,6 +1726,7 @@ int main(void)
         cmocka_unit_test(test_pauses_between_tries),
         cmocka_unit_test(test_pause_beyond_the_deadline),
         cmocka_unit_test(test_control_bytes_of_an_error),
+        cmocka_unit_test(test_codes_of_an_error),
         cmocka_unit_test(test_upload_in_pieces),
         cmocka_unit_test(test_upload_source_that_fails),
         cmocka_unit_test(test_upload_source_that_lies),
