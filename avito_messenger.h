@@ -10092,10 +10092,11 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  * (AVITO_INBOX_UNREACHABLE); with .unread_only, messages that a person read in the app before a
  * round saw them; messages that show up later than overlap_s after the time in them; chats whose id
  * has over 67 bytes (they have 26, seen; UNREACHABLE says so). A message that does not fit the
- * arena, or breaks the model, twice in a row is reported with its id and then skipped. On a line
- * without TLS a digit may change on the way. What it hides is found by the next look at the chat.
- * If it is in an id, the message may come twice, once under a wrong one. If it makes an old message
- * newer than the horizon, that one may come again.
+ * arena, or breaks the model, twice in a row is reported with its id and then skipped;
+ * error.needed is the arena in which it would have fitted. On a line without TLS a digit may change
+ * on the way. What it hides is found by the next look at the chat. If it is in an id, the message
+ * may come twice, once under a wrong one. If it makes an old message newer than the horizon, that
+ * one may come again.
  *
  * AVITO_START_NOW gives nothing of what is there already. All of the list is read for its newest
  * time. What the first round finds from that second counts as known, with what arrives in it
@@ -14249,7 +14250,7 @@ static void avitoi_inbox_record_read(avito_inbox *in)
         r->until = look >= r->until ? 0u : r->until;
         return;
     }
-    /* An odd time may hide an older message: the horizon waits for one more look. A moved of 0 is not known. */
+    /* An odd time puts the late look off. The horizon waits for it once: a digit may have changed. 0: none. */
     if (moved - 1u >= look || (again && (in->priv.flaws & AVITOI_INBOX_ODD) != 0)) {
         moved = look;
     }
@@ -14358,13 +14359,24 @@ struct avitoi_inbox_kept {
     uint32_t newer; /* where the next one is; 0: none */
 };
 
-/* An eighth of the arena. */
-AVITOI_APART static size_t avitoi_inbox_queue_room(const avito_inbox *in)
+static size_t avitoi_inbox_queue_within(size_t share)
 {
-    const size_t share = in->o.arena->cap / 8u & ~(size_t)(AVITOI_ARENA_ALIGN - 1u);
     return share < AVITOI_INBOX_QUEUE_MIN   ? AVITOI_INBOX_QUEUE_MIN
            : share < AVITOI_INBOX_QUEUE_MAX ? share
                                             : AVITOI_INBOX_QUEUE_MAX;
+}
+
+/* An eighth of the arena. */
+AVITOI_APART static size_t avitoi_inbox_queue_room(const avito_inbox *in)
+{
+    return avitoi_inbox_queue_within(in->o.arena->cap / 8u & ~(size_t)(AVITOI_ARENA_ALIGN - 1u));
+}
+
+/* The arena in which the row that came last would have fitted, beside the queue's eighth. */
+static size_t avitoi_inbox_arena_needed(const avito_inbox *in)
+{
+    const size_t row = avitoi_arena_align(in->client->priv.json.mem.peak) + sizeof(struct avitoi_inbox_kept);
+    return avitoi_arena_needed(row + avitoi_inbox_queue_within(row / 7u));
 }
 
 /* Bytes of the arena that are in use between two lists. */
@@ -14443,7 +14455,7 @@ static int avitoi_inbox_set_row_error(avito_inbox *in, int rc, avito_str id, con
     c->error.code = rc;
     avitoi_error_quote(c, id);
     if (rc == AVITO_ERR_ARENA) {
-        c->error.needed = avitoi_arena_needed(in->o.arena->used + c->priv.json.mem.peak);
+        c->error.needed = avitoi_inbox_arena_needed(in);
     } else {
         avitoi_error_add(c, ": ", 2);
         avitoi_error_add(c, field, strlen(field));

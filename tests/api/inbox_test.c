@@ -1198,6 +1198,50 @@ static void test_start_with_a_changed_digit(void **state)
     }
 }
 
+/* ---------------------------------------------------------------- what does not fit */
+
+static size_t longer; /* the text of a1, by this many letters */
+
+static void long_a1(struct service *s, const char *request)
+{
+    static const char text[] =
+        "\"id\":\"a1\",\"author_id\":7,\"created\":1754890010,\"type\":\"text\","
+        "\"direction\":\"in\",\"content\":{\"text\":\"";
+    char *at = strstr(s->body, text);
+    (void)request;
+    if (at != NULL) {
+        at += sizeof text - 1;
+        memmove(at + longer, at, strlen(at) + 1);
+        memset(at, 'x', longer);
+    }
+}
+
+/* It is reported with what it needs, once, and holds nothing up. An arena of that size is enough. */
+static void test_message_larger_than_the_arena(void **state)
+{
+    static const size_t lengths[] = {3600, 3700, 5000, 20000, 45000};
+    static char room[65536];
+    (void)state;
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        struct device *d = device_of(20, AVITO_START_SINCE);
+        longer = lengths[i];
+        service.fault = long_a1;
+        write_messages("a", "a1 a2 ", 10, 10);
+        assert_within(d, 3, "a2 ");
+        assert_polls(d, 3, "");
+        assert_int_equal(d->errors, 1);
+        assert_in_range(d->needed, sizeof d->room + 1, sizeof room);
+        avito_client_close(&d->client);
+
+        memset(d->full, 0, sizeof d->full);
+        device_start(d);
+        d->arena = avito_arena_of(room, d->needed);
+        assert_within(d, 2, "a1 a2 ");
+        assert_int_equal(d->errors, 1);
+        avito_client_close(&d->client);
+    }
+}
+
 /* ---------------------------------------------------------------- what moves the horizon */
 
 static int64_t horizon_of(const struct device *d)
@@ -3809,6 +3853,7 @@ int main(void)
         cmocka_unit_test(test_changed_digit),
         cmocka_unit_test(test_changed_year),
         cmocka_unit_test(test_start_with_a_changed_digit),
+        cmocka_unit_test(test_message_larger_than_the_arena),
         cmocka_unit_test(test_horizon_by_whole_rounds),
         cmocka_unit_test(test_horizon_by_two_dates),
         cmocka_unit_test(test_horizon_ahead_goes_back),

@@ -184,6 +184,7 @@ const char *device_round(struct device *d)
         if (rc < 0) {
             d->errors++;
             assert_int_equal(avito_last_error(&d->client)->code, rc);
+            d->needed = rc == AVITO_ERR_ARENA ? avito_last_error(&d->client)->needed : d->needed;
         }
         d->events |= avito_inbox_events(&d->inbox);
         if (avito_inbox_wants(&d->inbox) == AVITO_WANT_TIMER &&

@@ -40,6 +40,7 @@ struct device {
     char answer[60200]; /* the last one ... */
     size_t answer_at;   /* ... and how much of it was taken */
     unsigned events, errors;
+    size_t needed;   /* what the last message that did not fit into the arena needs; 0: none */
     char given[400]; /* the ids of the last round, a blank after each */
     /* The rest is private. */
     unsigned char window[AVITO_WINDOW_MIN], tokens[AVITO_TOKENS_SIZE(64)], room[4096];
