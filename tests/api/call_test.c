@@ -762,26 +762,74 @@ static void test_idle_timeout(void **state)
     }
 }
 
+static long nothing_taken;
+
 static long send_takes_nothing(void *ctx, const void *data, size_t len, int more)
 {
     (void)ctx, (void)data, (void)len, (void)more;
-    return AVITO_IO_AGAIN;
+    return nothing_taken;
 }
 
-/* A socket that takes nothing: the same, and nothing was sent. */
+/* A socket that takes nothing, whichever way its transport says so: the same, and nothing was sent. */
 static void test_idle_timeout_of_a_send(void **state)
+{
+    static const long says[] = {AVITO_IO_AGAIN, 0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof says / sizeof *says; i++) {
+        avito_transport_functions functions;
+        struct lane l;
+        nothing_taken = says[i];
+        lane_init(&l, 512);
+        script_connect(&l.script);
+        functions = *l.options.transport.functions;
+        functions.send = send_takes_nothing;
+        l.client.o.transport.functions = &functions;
+        assert_int_equal(lane_run(&l, mark_read(&l)), AVITO_ERR_TIMEOUT_IDLE);
+        assert_int_equal(avito_last_error(&l.client)->outcome, AVITO_NOT_SENT);
+        lane_free(&l);
+    }
+}
+
+static unsigned looks;
+
+static uint32_t nothing_moved(void *ctx)
+{
+    (void)ctx;
+    looks++;
+    return 7;
+}
+
+/* Below a transport that can tell, the wire is looked at every eighth of the idle time, and the caller sleeps until
+ * then. */
+static void test_looks_at_the_wire(void **state)
 {
     avito_transport_functions functions;
     struct lane l;
+    int rc;
 
     (void)state;
     lane_init(&l, 512);
-    script_connect(&l.script);
+    lane_exchange_raw(&l, "", 0);
+    l.script.again = true;
+    l.options.idle_timeout_ms = 800;
+    lane_again(&l, 512);
     functions = *l.options.transport.functions;
-    functions.send = send_takes_nothing;
+    functions.moved = nothing_moved;
     l.client.o.transport.functions = &functions;
-    assert_int_equal(lane_run(&l, mark_read(&l)), AVITO_ERR_TIMEOUT_IDLE);
-    assert_int_equal(avito_last_error(&l.client)->outcome, AVITO_NOT_SENT);
+    rc = get_self(&l);
+    while (rc == AVITO_AGAIN && avito_wants(&l.client) != AVITO_WANT_READ) {
+        rc = avito_step(&l.client);
+    }
+    looks = 0;
+    for (unsigned i = 0; i < 9; i++) { /* at the first look it is news where the wire stands */
+        assert_int_equal(rc, AVITO_AGAIN);
+        assert_int_equal(looks, i);
+        assert_int_equal(avito_deadline_ms(&l.client), 100);
+        clock_advance(&l.clock, 100);
+        rc = avito_step(&l.client);
+    }
+    assert_int_equal(rc, AVITO_ERR_TIMEOUT_IDLE);
     lane_free(&l);
 }
 
@@ -1060,6 +1108,30 @@ static void test_pause_beyond_the_deadline(void **state)
     assert_int_equal(avito_last_error(&l.client)->retry_after_s, 120);
     assert_true(l.clock.ms - began < 1000);
     lane_end(&l);
+}
+
+/* What a broken line may have made of a good answer is asked for again; what the service means is not. */
+static void test_which_answers_are_tried_again(void **state)
+{
+    static const struct {
+        const char *body;
+        int result;
+    } rows[] = {{"{\"id\":1,}", AVITO_OK},
+                {"{\"name\":\"\xff\"}", AVITO_OK},
+                {"", AVITO_OK},
+                {"{\"a\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1", AVITO_ERR_JSON_DEPTH},
+                {"{\"id\":\"one\"}", AVITO_ERR_MODEL},
+                {"{\"id\":1,\"id\":1}", AVITO_ERR_DUPLICATE}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct lane l;
+        lane_init_retries(&l, 512, 1);
+        lane_exchange(&l, 200, rows[i].body, strlen(rows[i].body));
+        lane_exchange(&l, 200, SCRIPT_TEXT("{\"id\":1}"));
+        assert_int_equal(lane_run(&l, get_self(&l)), rows[i].result);
+        lane_free(&l);
+    }
 }
 
 /* The server's words are shown without control characters, which a terminal might obey: U+009B is ESC [. */
@@ -1715,6 +1787,7 @@ int main(void)
         cmocka_unit_test(test_connect_failure),
         cmocka_unit_test(test_idle_timeout),
         cmocka_unit_test(test_idle_timeout_of_a_send),
+        cmocka_unit_test(test_looks_at_the_wire),
         cmocka_unit_test(test_total_timeout),
         cmocka_unit_test(test_endless_answer),
         cmocka_unit_test(test_clock_that_goes_back),
@@ -1725,6 +1798,7 @@ int main(void)
         cmocka_unit_test(test_gate_beyond_the_deadline),
         cmocka_unit_test(test_pauses_between_tries),
         cmocka_unit_test(test_pause_beyond_the_deadline),
+        cmocka_unit_test(test_which_answers_are_tried_again),
         cmocka_unit_test(test_control_bytes_of_an_error),
         cmocka_unit_test(test_codes_of_an_error),
         cmocka_unit_test(test_upload_in_pieces),

@@ -496,9 +496,9 @@ int __wrap_unlinkat(int folder, const char *name, int flags)
     if (!disk.on) {
         return __real_unlinkat(folder, name, flags);
     }
-    at = disk_find(&disk.now, name);
+    at = flags == 0 ? disk_find(&disk.now, name) : -1;
     if (at < 0) {
-        errno = ENOENT;
+        errno = flags == 0 ? ENOENT : EINVAL;
         return -1;
     }
     disk_change(DISK_UNLINK, disk.now.names[at].file, name, "");

@@ -444,6 +444,7 @@ static void a_full_disk_is_said(void **state)
     assert_string_equal(avito_store_problem(&store),
                         "folder/tokens: cannot be written: No space left on device");
     assert_int_equal(avito_store_errno(&store), ENOSPC);
+    assert_int_equal(disk_find(&disk.now, "tokens.new"), -1); /* it would take room for nothing */
     avito_store_close(&store);
 }
 
@@ -1431,6 +1432,28 @@ static void a_second_inbox_is_told_who(void **state)
                      AVITO_END); /* its owner is dead */
 }
 
+/* What an earlier owner had signed does not show through. */
+static void the_next_owner_has_a_shorter_name(void **state)
+{
+    static const char *const names[] = {"4194304 a-program-with-a-long-name", "7 b"};
+    char path[400], wanted[500], byte;
+    size_t len;
+
+    (void)state;
+    assert_int_equal(open_store(folder, "id"), AVITO_OK);
+    (void)snprintf(path, sizeof path, "%s/inbox.lock", folder);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+        assert_true(fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0);
+        assert_int_equal(write(fd, names[i], strlen(names[i])), strlen(names[i]));
+        assert_int_equal(avito_store_load_inbox(&store, 0, &byte, 1, &len), AVITO_ERR_BUSY);
+        (void)snprintf(wanted, sizeof wanted, "%s: the inbox is in use by process %s", folder,
+                       names[i]);
+        assert_string_equal(avito_store_problem(&store), wanted);
+        assert_int_equal(close(fd), 0);
+    }
+}
+
 /* The moment before its owner has signed. */
 static void an_inbox_that_nobody_has_signed(void **state)
 {
@@ -1742,6 +1765,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_chat_of_odd_ids, make_folder, remove_folder),
         cmocka_unit_test(folders_that_are_none),
         cmocka_unit_test_setup_teardown(a_second_inbox_is_told_who, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(the_next_owner_has_a_shorter_name, make_folder,
+                                        remove_folder),
         cmocka_unit_test_setup_teardown(an_inbox_that_nobody_has_signed, make_folder,
                                         remove_folder),
         cmocka_unit_test_setup_teardown(one_of_many_may_send, make_folder, remove_folder),

@@ -582,6 +582,10 @@ static void test_head_limit(void **state)
             struct outcome out = run_all(&o, text, strlen(text));
             assert_string_equal(out.answers, over ? "431- " : "200 ");
             assert_int_equal(out.result, over ? AVITO_ERR_HTTP_HEAD : AVITO_AGAIN);
+            memmove(text + sizeof GOOD - 1, text, strlen(text) + 1);
+            memcpy(text, GOOD, sizeof GOOD - 1); /* counted anew for each request */
+            out = run_all(&o, text, strlen(text));
+            assert_string_equal(out.answers, over ? "200 431- " : "200 200 ");
         }
         /* target, name and empty lines count too */
         memset(text, 'x', sizeof text);

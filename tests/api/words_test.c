@@ -449,6 +449,10 @@ static void test_parts_that_touch(void **state)
                 {997, "\r\r b", {1000, 1}},
                 {998, "\r\r b", {999, 3}},
                 {995, "\r\n\r\n\r\n\r\ny", {999, 5}}};
+    const struct {
+        size_t blank, part; /* in 1,100 letters */
+    } quarters[] = {{750, AVITO_TEXT_MAX},
+                    {751, 752}}; /* a blank is looked for in the last quarter */
     char *blanks = many(" ", 2500, "x"), *long_word = many("x", 1500, ""), *text;
     size_t i, k;
 
@@ -463,6 +467,12 @@ static void test_parts_that_touch(void **state)
         }
         assert_int_equal(at, strlen(text));
         assert_int_equal(avito_split_text(text + at), 0);
+        free(text);
+    }
+    for (i = 0; i < sizeof quarters / sizeof quarters[0]; i++) {
+        text = many("x", 1100, "");
+        text[quarters[i].blank] = ' ';
+        assert_int_equal(avito_split_text(text), quarters[i].part);
         free(text);
     }
     long_word[0] = long_word[1] = '\n'; /* what precedes a word counts */

@@ -445,6 +445,17 @@ static void long_ids(void **state)
     }
 }
 
+/* A length that only the element's end would tell is of BER, not of DER. */
+static void indefinite_length(void **state)
+{
+    unsigned char serial[131] = {0x02, 0x81, 0x80, 1};
+    (void)state;
+    assert_int_equal(check_fields(serial, sizeof serial, 0), 0);
+    serial[1] = 0x80;
+    memmove(serial + 2, serial + 3, sizeof serial - 3);
+    assert_int_equal(check_fields(serial, sizeof serial - 1, 0), AVITO_TLS_CERT_DER);
+}
+
 /* One more element after the certificate, inside what the record announced. */
 static void two_certificates_in_one(void **state)
 {
@@ -531,13 +542,21 @@ static void other_tags(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(verdicts),        cmocka_unit_test(every_split),
-        cmocka_unit_test(wrong_length),    cmocka_unit_test(damaged),
-        cmocka_unit_test(versions),        cmocka_unit_test(parts_of_an_extension),
-        cmocka_unit_test(many_extensions), cmocka_unit_test(other_tags),
-        cmocka_unit_test(many_fields),     cmocka_unit_test(extensions_twice),
-        cmocka_unit_test(long_ids),        cmocka_unit_test(two_certificates_in_one),
-        cmocka_unit_test(endless_chain),   cmocka_unit_test(results_of_bearssl),
+        cmocka_unit_test(verdicts),
+        cmocka_unit_test(every_split),
+        cmocka_unit_test(wrong_length),
+        cmocka_unit_test(damaged),
+        cmocka_unit_test(versions),
+        cmocka_unit_test(parts_of_an_extension),
+        cmocka_unit_test(many_extensions),
+        cmocka_unit_test(other_tags),
+        cmocka_unit_test(many_fields),
+        cmocka_unit_test(extensions_twice),
+        cmocka_unit_test(long_ids),
+        cmocka_unit_test(indefinite_length),
+        cmocka_unit_test(two_certificates_in_one),
+        cmocka_unit_test(endless_chain),
+        cmocka_unit_test(results_of_bearssl),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
