@@ -3714,7 +3714,6 @@ static void avitoi_json_root_done(struct avitoi_json *j, const struct avitoi_jso
     if (!j->measuring) {
         memcpy(j->out, f->at.model, f->schema->size);
     }
-    j->mem.high -= avitoi_arena_align(f->schema->size);
 }
 
 /* The object on top is complete: its container gets it. */
@@ -11634,7 +11633,6 @@ static int avitoi_list_collect(avito_client *c)
     char *items;
     size_t i;
     if (j->rows == 0 && j->culprit != NULL) { /* every row was left out */
-        avitoi_error_set_key(c, j->culprit);
         return AVITO_ERR_MODEL;
     }
     items = avitoi_json_low(j, j->rows * size);
