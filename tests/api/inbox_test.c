@@ -592,9 +592,13 @@ static void test_marks_while_a_chat_fails(void **state)
     }
 }
 
+static unsigned chats_asked; /* for at once */
+
 static void count_requests(struct service *s, const char *request)
 {
-    (void)request;
+    if (strstr(request, "/messages/") == NULL) {
+        chats_asked = number_after(request, "limit=", 0);
+    }
     s->faults++;
 }
 
@@ -640,8 +644,27 @@ static void test_requests_of_chats_that_moved(void **state)
     service.faults = 0;
     assert_polls(d, 10, "");
     assert_int_equal(service.faults, 10);
+    assert_int_equal(chats_asked, 24);
     service.faults = 0;
     write_message("c3", "new", (uint32_t)(d->clock.unix_s - T));
+    assert_polls(d, 1, "new ");
+    assert_int_equal(service.faults, 2);
+    avito_client_close(&d->client);
+}
+
+/* A look ends at the first message that the horizon has passed, however many are below. */
+static void test_requests_of_a_long_chat(void **state)
+{
+    static char records[AVITO_INBOX_CHATS_SIZE(4)];
+    struct device *d = dated_device(40, AVITO_START_NOW, 1000);
+    (void)state;
+    for (uint32_t i = 0; i < 100; i++) {
+        write_message("a", "old", i);
+    }
+    remember_chats(d, records, sizeof records);
+    assert_polls(d, 100, "");
+    service.fault = count_requests;
+    write_message("a", "new", (uint32_t)(d->clock.unix_s - T));
     assert_polls(d, 1, "new ");
     assert_int_equal(service.faults, 2);
     avito_client_close(&d->client);
@@ -3837,6 +3860,7 @@ int main(void)
         cmocka_unit_test(test_first_row_breaks_the_model),
         cmocka_unit_test(test_bell_during_a_round),
         cmocka_unit_test(test_bell_while_a_round_pauses),
+        cmocka_unit_test(test_requests_of_a_long_chat),
         cmocka_unit_test(test_load_that_fails),
         cmocka_unit_test(test_slot_that_goes_away),
         cmocka_unit_test(test_save_that_fails),

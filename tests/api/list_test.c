@@ -219,6 +219,24 @@ static void test_collected_without_a_bad_row(void **state)
     }
 }
 
+/* Where no row is left, the result says what they lack. */
+static void test_collected_of_bad_rows_only(void **state)
+{
+    static const char body[] =
+        "{\"chats\":[{\"id\":\"a\",\"updated\":\"x\"}],\"meta\":{\"has_more\":false}}";
+    const avito_chats_query q = all_pages();
+    avito_chats chats;
+    struct lane l;
+
+    (void)state;
+    lane_init(&l, 512);
+    lane_exchange(&l, 200, body, sizeof body - 1);
+    assert_int_equal(lane_run(&l, avito_get_chats(&l.client, 1, &q, &l.arena, &chats)),
+                     AVITO_ERR_MODEL);
+    assert_string_equal(avito_last_error(&l.client)->text, "updated");
+    lane_end(&l);
+}
+
 /* A row that is bad on one of two pages is given by the other. */
 static void test_collected_with_a_row_bad_on_one_page(void **state)
 {
@@ -1075,6 +1093,7 @@ int main(void)
         cmocka_unit_test(test_streamed_when_tokens_are_revoked),
         cmocka_unit_test(test_collected_when_the_token_runs_out),
         cmocka_unit_test(test_collected_without_a_bad_row),
+        cmocka_unit_test(test_collected_of_bad_rows_only),
         cmocka_unit_test(test_collected_with_a_row_bad_on_one_page),
         cmocka_unit_test(test_collected_again_in_little_memory),
         cmocka_unit_test(test_streamed_when_the_token_is_refused),

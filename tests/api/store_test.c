@@ -870,7 +870,11 @@ static void keys_and_names(void **state)
 
 static int send_once(struct lane *l, const char *key, const char *text, avito_outcome *outcome)
 {
-    return avito_send_once(&l->client, &store, 7, "u2i-x", key, text, &l->arena, outcome);
+    const size_t used = l->arena.used;
+    const int rc = avito_send_once(&l->client, &store, 7, "u2i-x", key, text, &l->arena, outcome);
+
+    assert_int_equal(l->arena.used, used);
+    return rc;
 }
 
 /* A lane that waits for its answers. */
