@@ -1316,6 +1316,25 @@ static void test_horizon_by_two_dates(void **state)
     avito_client_close(&d->client);
 }
 
+/* After an overflow the horizon moves to where the ring knows all: just behind the oldest id that is left, and not
+ * beyond the newest chat, whose second may have more to come until the overlap has passed. */
+static void test_horizon_after_an_overflow(void **state)
+{
+    static const struct {
+        uint32_t later_s, apart, expected; /* the service's clock, between messages */
+    } rows[] = {{100, 10, 31}, {100, 0, 10}, {1000, 10, 31}, {1000, 0, 11}};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct device *d = dated_device(4, AVITO_START_SINCE, rows[i].later_s);
+        write_messages("a", "a1 a2 a3 a4 a5 a6 ", 10, rows[i].apart);
+        (void)poll_of(d);
+        (void)poll_of(d);
+        assert_int_equal(d->events, AVITO_INBOX_OVERRUN);
+        assert_int_equal(horizon_of(d), T + rows[i].expected);
+        avito_client_close(&d->client);
+    }
+}
+
 /* A time in milliseconds, or far ahead, does not make the inbox deaf: neither when it comes nor
  * once it is stored. */
 static void test_horizon_ahead_goes_back(void **state)
@@ -3878,6 +3897,7 @@ int main(void)
         cmocka_unit_test(test_changed_year),
         cmocka_unit_test(test_start_with_a_changed_digit),
         cmocka_unit_test(test_message_larger_than_the_arena),
+        cmocka_unit_test(test_horizon_after_an_overflow),
         cmocka_unit_test(test_horizon_by_whole_rounds),
         cmocka_unit_test(test_horizon_by_two_dates),
         cmocka_unit_test(test_horizon_ahead_goes_back),

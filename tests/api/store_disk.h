@@ -347,6 +347,7 @@ int __wrap_openat(int folder, const char *name, int flags, ...)
     va_list more;
     unsigned mode = 0;
 
+    assert_true((flags & O_CLOEXEC) != 0); /* not for children of other threads */
     if ((flags & O_CREAT) != 0) {
         va_start(more, flags);
         mode = va_arg(more, unsigned);
