@@ -12456,7 +12456,8 @@ static uint32_t avitoi_retries_read_date(avito_str s)
     }
     month = avitoi_retries_read_month(s.ptr + 8);
     year = pair[1] * 100u + pair[2];
-    if (month == 12u || pair[0] == 0 || year < 1970 || year > 2105) {
+    if (month == 12u || pair[0] - 1u > 30u || year < 1970 || year > 2105 || pair[3] > 23u || pair[4] > 59u ||
+        pair[5] > 60u) { /* a leap second */
         return 0;
     }
     return avitoi_retries_days(year, month, pair[0]) * 86400u + pair[3] * 3600u + pair[4] * 60u + pair[5];
