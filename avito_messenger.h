@@ -10257,11 +10257,11 @@ AVITO_API int avito_refresh_token(avito_client *client, avito_token *out);
  * >>55 NOTIFICATIONS
  * ======================================================================= */
 
-/* The body of a notification. Needs no client. AVITO_END: the probe `{}`. Else AVITO_OK, ARENA, or
- * a -4xx. A byte order mark before it is skipped. A message that comes without an envelope has no id,
- * type or time of its own: out->message is there. During the call the reader takes 300 to 600 bytes at the
- * end of the arena. `needed` (optional) gets the size for ARENA; if not even the reader or the event's own
- * id and type fit, it is the size to try next. */
+/* The body of a notification. Needs no client. AVITO_END: the probe `{}`, or an object that has no id,
+ * payload or message. Else AVITO_OK, ARENA, or a -4xx. A byte order mark before it is skipped. A message that
+ * comes without an envelope has no id, type or time of its own: out->message is there. During the call the
+ * reader takes 300 to 600 bytes at the end of the arena. `needed` (optional) gets the size for ARENA; if not
+ * even the reader or the event's own id and type fit, it is the size to try next. */
 AVITO_API int avito_parse_webhook(const void *body, size_t len, avito_arena *arena,
                                   avito_event *out, size_t *needed);
 
