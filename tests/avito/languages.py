@@ -10,7 +10,6 @@ RUSSIAN = re.compile("[а-яё]", re.IGNORECASE)
 WORDS = {"spam fraud insult other", "describe command commands",  # values of an option; a command of zsh
          "id chat name text type class direction time created author", "id name title text time updated url",  # for --format
          "id chat outcome", "id name email phone url"}
-PAIRED = "tools/avito/russian.c"  # texts of the library's errors: russian_test.c
 KEPT = ["gateway", "job", "order", "mqtt", "russian"]  # kept by the gateway, in GATEWAY_REASON_MAX bytes
 KEPT_MAX = 200
 
@@ -41,7 +40,7 @@ def alone(path):
 
 
 def main():
-    paths = [path for path in sorted(glob.glob("tools/avito/*.c")) if path != PAIRED]
+    paths = sorted(glob.glob("tools/avito/*.c"))
     single = [row for path in paths for row in alone(path)]
     long = [f"{name}.c:{line}: {text}" for name in KEPT for text, line in strings_of(f"tools/avito/{name}.c")
             if text is not None and len(text.encode()) > KEPT_MAX]

@@ -323,6 +323,11 @@ def doubts(service, home):
     service.door("fault", {"plan": "send_message:status=500:1"})
     done = [home.run(word, chat, "🙂" * 700).returncode for word in ("send", "confirm")]
     check("... and a text that is one message by its characters", done == [6, 6], done)
+    for words, locale, said in ((["--quiet"], "C.UTF-8", "do not send it again, but ask later"), (["--json"], "ru_RU.UTF-8", "не отправляйте снова, а спросите позже")):
+        service.door("fault", {"plan": "send_message:status=500:1"})
+        done = home.run("send", chat, "повторить?", *words, LC_ALL=locale)
+        check(f"a send in doubt, {words[0]}: nothing invites a second one", done.returncode == 6 and said in done.stderr and
+              not re.search("try again|повторите|error\\.", done.stdout + done.stderr), done)
     check("confirm of a blank text is status 2", home.run("confirm", chat, " ").returncode == 2)
 
 
@@ -362,6 +367,9 @@ def watching(service, home, folder):
     check("--timeout ends a command that fails again and again, and the message stays", done.returncode == 1, (done.returncode, done.stderr))
     done = home.run("watch", "--count", "1", "--timeout", "40", "--exec", "false", "--give-up", "2")
     aside = f"{folder}/state/avito/default/aside.jsonl"
+    service.door("message", {"chat_id": chat, "text": "сразу в сторону"})
+    once = home.run("watch", "--count", "1", "--timeout", "40", "--exec", "false", "--give-up", "1")
+    check("--give-up 1 does not say that the command is run again", once.returncode == 0 and "again" not in once.stderr and "aside" in once.stderr, once.stderr)
     check("--give-up sets a message aside", done.returncode == 0 and os.path.exists(aside) and "не берут" in open(aside, encoding="utf-8").read(), done.stderr)
     service.door("message", {"chat_id": chat, "text": "в закрытую трубу"})
     done = subprocess.run(f"{PROGRAM} watch --count 1 --timeout 40 | true; exit $PIPESTATUS", shell=True, executable="/bin/bash",

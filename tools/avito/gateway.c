@@ -157,11 +157,13 @@ static void account_works(gateway_account *a)
     }
 }
 
-/* What a result means, and what the server or the hook said about it. */
+/* What happened, and what the server or the hook said about it. Not what to do: a send that may have arrived must
+ * not be tried again. */
 void gateway_describe(const avito_client *client, int result, char *out, size_t cap)
 {
     const avito_error *e = avito_last_error(client);
-    const int n = snprintf(out, cap, "%s", error_text(result));
+    const char *text = error_text(result);
+    const int n = snprintf(out, cap, "%.*s", (int)strcspn(text, ";"), text);
     size_t len;
 
     if (e->code == result && e->text[0] != '\0' && n > 0 && (size_t)n < cap) {

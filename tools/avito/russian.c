@@ -1,4 +1,4 @@
-/* russian.c - see russian.h. In the order of AVITO_ERRORS. */
+/* russian.c - see russian.h. Errors in the order of AVITO_ERRORS, without those that the program cannot make. */
 #include "russian.h"
 #include "language.h"
 
@@ -7,131 +7,176 @@
 
 static const struct {
     int result;
-    const char *text;
+    sentence text;
 } rows[] = {
-    {AVITO_ERR_ARGUMENT, "аргумента нет, или он вне допустимого; см. справку команды"},
-    {AVITO_ERR_TEXT, "текст пуст или длиннее 1000 знаков; исправьте его или разделите: --split"},
-    {AVITO_ERR_UTF8, "текст не в UTF-8 или содержит нулевой байт; перекодируйте его"},
+    {AVITO_ERR_ARGUMENT,
+     {"argument is missing or out of range; see the command's help",
+      "аргумента нет, или он вне допустимого; см. справку команды"}},
+    {AVITO_ERR_TEXT,
+     {"text is blank or over 1000 characters; mend it, or split it: --split",
+      "текст пуст или длиннее 1000 знаков; исправьте его или разделите: --split"}},
+    {AVITO_ERR_UTF8,
+     {"text is not UTF-8 or holds a NUL byte; convert it",
+      "текст не в UTF-8 или содержит нулевой байт; перекодируйте его"}},
     {AVITO_ERR_ID,
-     "номер пуст, слишком длинный или с недопустимым знаком; передайте его как получили"},
-    {AVITO_ERR_BUSY, "занято другой программой; дождитесь её или завершите"},
-    {AVITO_ERR_IDLE, "такого вызова сейчас нет; это ошибка программы, сообщите о ней"},
-    {AVITO_ERR_CANCELLED, "вызов отменён; повторите, если он ещё нужен"},
-    {AVITO_ERR_SOURCE, "файл не читается или кончился раньше времени; проверьте его"},
-    {AVITO_ERR_HOOK, "не удалось сохранить или прочесть состояние; проверьте диск и права"},
+     {"id is empty, '.', '..', too long or has a forbidden byte; pass it as received",
+      "номер пуст, слишком длинный или с недопустимым знаком; передайте его как получили"}},
+    {AVITO_ERR_BUSY,
+     {"another program has it; wait for that one, or end it",
+      "занято другой программой; дождитесь её или завершите"}},
+    {AVITO_ERR_CANCELLED,
+     {"call was cancelled; start it again if it is still wanted",
+      "вызов отменён; повторите, если он ещё нужен"}},
+    {AVITO_ERR_SOURCE,
+     {"file cannot be read, or ended early; check it",
+      "файл не читается или кончился раньше времени; проверьте его"}},
+    {AVITO_ERR_HOOK,
+     {"the state cannot be stored or read; check disk and rights",
+      "не удалось сохранить или прочесть состояние; проверьте диск и права"}},
     {AVITO_ERR_FILE,
-     "файл или папку не удаётся прочесть или записать; проверьте путь, права и диск"},
+     {"file or folder cannot be read or written; check its path, its rights and the disk",
+      "файл или папку не удаётся прочесть или записать; проверьте путь, права и диск"}},
     {AVITO_ERR_OPTION_CREDENTIALS,
-     "нет client id или secret, или в них недопустимые знаки; avito login"},
-    {AVITO_ERR_OPTION_TOKENS, "не хватает памяти для токена; это ошибка программы, сообщите о ней"},
-    {AVITO_ERR_OPTION_HOST, "host - имя сервера без http:// и пути; исправьте настройки"},
-    {AVITO_ERR_OPTION_CLOCK, "нет часов; это ошибка программы, сообщите о ней"},
-    {AVITO_ERR_OPTION_ENTROPY, "система не даёт случайных чисел; проверьте /dev/urandom"},
-    {AVITO_ERR_OPTION_TIME, "часы показывают время до 2020 года"},
-    {AVITO_ERR_OPTION_TRANSPORT, "нет транспорта; это ошибка программы, сообщите о ней"},
-    {AVITO_ERR_OPTION_WINDOW, "не хватает памяти для обмена; это ошибка программы, сообщите о ней"},
+     {"client id or secret is missing or not visible ASCII; avito login",
+      "нет client id или secret, или в них недопустимые знаки; avito login"}},
+    {AVITO_ERR_OPTION_HOST,
+     {"host is not a bare name, without http:// and path; mend the configuration",
+      "host - имя сервера без http:// и пути; исправьте настройки"}},
+    {AVITO_ERR_OPTION_ENTROPY,
+     {"the system gives no random numbers; check /dev/urandom",
+      "система не даёт случайных чисел; проверьте /dev/urandom"}},
+    {AVITO_ERR_OPTION_TIME,
+     {"the clock shows a time before 2020", "часы показывают время до 2020 года"}},
     {AVITO_ERR_OPTION_ANCHORS,
-     "нет корневых сертификатов; установите ca-certificates или задайте AVITO_CA_FILE"},
-    {AVITO_ERR_OPTION_RESOLVE,
-     "имя сервера нельзя узнать не ожидая; это ошибка программы, сообщите о ней"},
-    {AVITO_ERR_OPTION_TOKEN_STORE,
-     "хранение токенов не подключено; это ошибка программы, сообщите о ней"},
-    {AVITO_ERR_OPTION_DIAGNOSTICS,
-     "диагностика не подключена; это ошибка программы, сообщите о ней"},
-    {AVITO_ERR_OPTION_LANES,
-     "несколько соединений не подключены; это ошибка программы, сообщите о ней"},
-    {AVITO_ERR_OPTION_RETRIES, "повторы не подключены; это ошибка программы, сообщите о ней"},
-    {AVITO_ERR_OPTION_DRY_RUN, "пробный запуск не подключён; это ошибка программы, сообщите о ней"},
-    {AVITO_ERR_OPTION_RAW, "неизвестное не сохраняется; это ошибка программы, сообщите о ней"},
-    {AVITO_ERR_OPTION_SENT, "отправленное не возвращается; это ошибка программы, сообщите о ней"},
-    {AVITO_ERR_OPTION_PAGES, "читается только одна страница; это ошибка программы, сообщите о ней"},
+     {"no trust anchors; install ca-certificates, or set AVITO_CA_FILE",
+      "нет корневых сертификатов; установите ca-certificates или задайте AVITO_CA_FILE"}},
     {AVITO_ERR_OPTION_STATE,
-     "сохранённое состояние другой учётной записи; у каждой должна быть своя папка"},
-    {AVITO_ERR_OPTION_HEADERS,
-     "строка заголовка неверна или принадлежит библиотеке; это ошибка программы, сообщите о ней"},
-    {AVITO_ERR_OPTION_CHATS, "память о чатах не подключена; это ошибка программы, сообщите о ней"},
-    {AVITO_ERR_ARENA, "ответ не помещается в память; сообщите об этом"},
-    {AVITO_ERR_TOKEN_ROOM, "токен не помещается в память; сообщите об этом"},
-    {AVITO_ERR_ROOM, "не помещается в память; сообщите об этом"},
-    {AVITO_ERR_TLS_ROOM, "запись TLS не помещается в память; сообщите об этом"},
-    {AVITO_ERR_RESOLVE, "адрес сервера не найден; проверьте сеть и DNS"},
-    {AVITO_ERR_CONNECT, "сервер не принимает соединение; проверьте сеть и межсетевой экран"},
-    {AVITO_ERR_SEND, "соединение оборвалось при отправке; повторите позже"},
-    {AVITO_ERR_RECV, "соединение оборвалось при чтении; повторите позже"},
-    {AVITO_ERR_CLOSED, "сервер закрыл соединение, не договорив; повторите позже"},
-    {AVITO_ERR_TIMEOUT_CONNECT, "соединение не установилось вовремя; проверьте сеть"},
-    {AVITO_ERR_TIMEOUT_IDLE, "слишком долго ничего не передаётся; проверьте сеть"},
-    {AVITO_ERR_TIMEOUT_TOTAL, "вызов не уложился в отведённое время; повторите позже"},
-    {AVITO_ERR_TLS, "TLS не состоялся; проверьте, что это тот сервер и порт"},
+     {"stored state is another account's; give each account a folder of its own",
+      "сохранённое состояние другой учётной записи; у каждой должна быть своя папка"}},
+    {AVITO_ERR_ARENA,
+     {"answer does not fit into memory; report it",
+      "ответ не помещается в память; сообщите об этом"}},
+    {AVITO_ERR_TOKEN_ROOM,
+     {"token does not fit into memory; report it",
+      "токен не помещается в память; сообщите об этом"}},
+    {AVITO_ERR_ROOM,
+     {"there is no room; if sends are in doubt, settle them: avito confirm",
+      "нет места; если есть отправки под вопросом, выясните их: avito confirm"}},
+    {AVITO_ERR_TLS_ROOM,
+     {"TLS record does not fit into memory; report it",
+      "запись TLS не помещается в память; сообщите об этом"}},
+    {AVITO_ERR_RESOLVE,
+     {"no address for the host name; check network and DNS",
+      "адрес сервера не найден; проверьте сеть и DNS"}},
+    {AVITO_ERR_CONNECT,
+     {"no address accepted a connection; check network and firewall",
+      "сервер не принимает соединение; проверьте сеть и межсетевой экран"}},
+    {AVITO_ERR_SEND,
+     {"connection broke while sending; try again later",
+      "соединение оборвалось при отправке; повторите позже"}},
+    {AVITO_ERR_RECV,
+     {"connection broke while receiving; try again later",
+      "соединение оборвалось при чтении; повторите позже"}},
+    {AVITO_ERR_CLOSED,
+     {"server closed before its answer ended; try again later",
+      "сервер закрыл соединение, не договорив; повторите позже"}},
+    {AVITO_ERR_TIMEOUT_CONNECT,
+     {"no connection in time; check the network",
+      "соединение не установилось вовремя; проверьте сеть"}},
+    {AVITO_ERR_TIMEOUT_IDLE,
+     {"no byte moved for too long; check the network",
+      "слишком долго ничего не передаётся; проверьте сеть"}},
+    {AVITO_ERR_TIMEOUT_TOTAL,
+     {"call took too long; try again later",
+      "вызов не уложился в отведённое время; повторите позже"}},
+    {AVITO_ERR_TLS,
+     {"TLS failed; check that it is this server and port",
+      "TLS не состоялся; проверьте, что это тот сервер и порт"}},
     {AVITO_ERR_TLS_TRUST,
-     "сертификат сервера никем не подтверждён; проверьте корневые сертификаты и часы"},
-    {AVITO_ERR_TLS_NAME, "сертификат выдан другому имени; проверьте имя сервера"},
-    {AVITO_ERR_TLS_TIME, "сертификат просрочен или ещё не действует"},
+     {"certificates lead to no trust anchor; check roots and clock",
+      "сертификат сервера никем не подтверждён; проверьте корневые сертификаты и часы"}},
+    {AVITO_ERR_TLS_NAME,
+     {"certificate is for another name; check the server's name",
+      "сертификат выдан другому имени; проверьте имя сервера"}},
+    {AVITO_ERR_TLS_TIME,
+     {"certificate is expired or not valid yet", "сертификат просрочен или ещё не действует"}},
     {AVITO_ERR_TLS_CERT,
-     "сертификат нарушает правила; возможно, кто-то стоит между вами и сервером"},
-    {AVITO_ERR_TLS_STALL, "сервер занимает разговорами и не отвечает; повторите позже"},
-    {AVITO_ERR_HTTP, "это не ответ HTTP; проверьте сервер и порт, мешать может прокси"},
-    {AVITO_ERR_HTTP_LENGTH, "длина ответа неверна; мешать может прокси"},
-    {AVITO_ERR_HTTP_CHUNK, "ответ разбит на части неверно; мешать может прокси"},
-    {AVITO_ERR_HTTP_HEAD, "заголовок ответа больше 64 КБ; мешать может прокси"},
-    {AVITO_ERR_JSON, "ответ - не JSON; повторите, а если не проходит, сообщите"},
-    {AVITO_ERR_JSON_UTF8, "ответ не в UTF-8; повторите, а если не проходит, сообщите"},
-    {AVITO_ERR_JSON_DEPTH, "ответ вложен глубже 32 уровней; сообщите об этом"},
-    {AVITO_ERR_MODEL, "поле ответа имеет другой вид, чем известно; сообщите об этом"},
-    {AVITO_ERR_DUPLICATE, "поле ответа встречается дважды; сообщите об этом"},
-    {AVITO_ERR_EMPTY, "ответ пуст; повторите позже"},
+     {"certificate breaks a rule; somebody may be in between",
+      "сертификат нарушает правила; возможно, кто-то стоит между вами и сервером"}},
+    {AVITO_ERR_TLS_STALL,
+     {"server keeps us busy without progress; try again later",
+      "сервер занимает разговорами и не отвечает; повторите позже"}},
+    {AVITO_ERR_HTTP,
+     {"answer is not HTTP/1.1; check server and port: a proxy may interfere",
+      "это не ответ HTTP; проверьте сервер и порт, мешать может прокси"}},
+    {AVITO_ERR_HTTP_LENGTH,
+     {"answer's length is malformed; a proxy may interfere",
+      "длина ответа неверна; мешать может прокси"}},
+    {AVITO_ERR_HTTP_CHUNK,
+     {"chunk of the answer is malformed; a proxy may interfere",
+      "ответ разбит на части неверно; мешать может прокси"}},
+    {AVITO_ERR_HTTP_HEAD,
+     {"answer's head is over 64 KB; a proxy may interfere",
+      "заголовок ответа больше 64 КБ; мешать может прокси"}},
+    {AVITO_ERR_JSON,
+     {"answer is not valid JSON; try again, and report it if it stays",
+      "ответ - не JSON; повторите, а если не проходит, сообщите"}},
+    {AVITO_ERR_JSON_UTF8,
+     {"answer is not UTF-8; try again, and report it if it stays",
+      "ответ не в UTF-8; повторите, а если не проходит, сообщите"}},
+    {AVITO_ERR_JSON_DEPTH,
+     {"answer is nested deeper than 32 levels; report it",
+      "ответ вложен глубже 32 уровней; сообщите об этом"}},
+    {AVITO_ERR_MODEL,
+     {"field has another type than known; report it",
+      "поле ответа имеет другой вид, чем известно; сообщите об этом"}},
+    {AVITO_ERR_DUPLICATE,
+     {"field stands twice in the answer; report it",
+      "поле ответа встречается дважды; сообщите об этом"}},
+    {AVITO_ERR_EMPTY, {"answer is empty; try again later", "ответ пуст; повторите позже"}},
     {AVITO_ERR_REDIRECT,
-     "сервер отсылает на другой адрес, а это не выполняется; проверьте имя сервера"},
-    {AVITO_ERR_BAD_REQUEST, "400: запрос не принят; причина рядом"},
-    {AVITO_ERR_UNAUTHORIZED, "401: токен не принят, и новый тоже; проверьте client id и secret"},
-    {AVITO_ERR_PAYMENT, "402: в тарифе нет API мессенджера; смените тариф"},
-    {AVITO_ERR_FORBIDDEN, "403: нет доступа; проверьте номера и чей это чат"},
-    {AVITO_ERR_NOT_FOUND, "404: нет такого чата, сообщения или пользователя"},
-    {AVITO_ERR_CONFLICT, "409: сервер видит противоречие; причина рядом"},
-    {AVITO_ERR_TOO_LARGE, "413: картинка слишком велика; не больше 24 МБ и 75 мегапикселей"},
-    {AVITO_ERR_RATE, "429: слишком много запросов; подождите минуту"},
-    {AVITO_ERR_SERVER, "5xx: сбой на сервере; повторите позже"},
-    {AVITO_ERR_STATUS, "неожиданный код ответа; повторите позже"},
-    {AVITO_ERR_REFUSED, "сервер ответил отказом; причина рядом"},
-    {AVITO_ERR_CREDENTIALS, "client id и secret не приняты; проверьте их: avito login"},
+     {"redirect, which is never followed; check the server's name",
+      "сервер отсылает на другой адрес, а это не выполняется; проверьте имя сервера"}},
+    {AVITO_ERR_BAD_REQUEST, {"400: request was not accepted", "400: запрос не принят"}},
+    {AVITO_ERR_UNAUTHORIZED,
+     {"401: token was refused, and another one, too; check client id and secret",
+      "401: токен не принят, и новый тоже; проверьте client id и secret"}},
+    {AVITO_ERR_PAYMENT,
+     {"402: tariff lacks the Messenger API; change the tariff",
+      "402: в тарифе нет API мессенджера; смените тариф"}},
+    {AVITO_ERR_FORBIDDEN,
+     {"403: no permission; check ids, and whose chat it is",
+      "403: нет доступа; проверьте номера и чей это чат"}},
+    {AVITO_ERR_NOT_FOUND,
+     {"404: no such chat, message or user", "404: нет такого чата, сообщения или пользователя"}},
+    {AVITO_ERR_CONFLICT, {"409: server sees a conflict", "409: сервер видит противоречие"}},
+    {AVITO_ERR_TOO_LARGE,
+     {"413: picture is too large; at most 24 MB and 75 megapixels",
+      "413: картинка слишком велика; не больше 24 МБ и 75 мегапикселей"}},
+    {AVITO_ERR_RATE,
+     {"429: too many requests; wait a minute", "429: слишком много запросов; подождите минуту"}},
+    {AVITO_ERR_SERVER,
+     {"5xx: server failed; try again later", "5xx: сбой на сервере; повторите позже"}},
+    {AVITO_ERR_STATUS,
+     {"unexpected status; try again later", "неожиданный код ответа; повторите позже"}},
+    {AVITO_ERR_REFUSED, {"server said no", "сервер ответил отказом"}},
+    {AVITO_ERR_CREDENTIALS,
+     {"client id and secret were refused; check them: avito login",
+      "client id и secret не приняты; проверьте их: avito login"}},
     {AVITO_ERR_REFRESH_TOKEN,
-     "доступ отозван, или ключа от этой учётной записи нет, или он уже использован"},
+     {"access was withdrawn, or the key to this account is gone or used",
+      "доступ отозван, или ключа от этой учётной записи нет, или он уже использован"}},
 };
-
-const char *error_in_russian(int result)
-{
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (rows[i].result == result) {
-            return rows[i].text;
-        }
-    }
-    return NULL;
-}
-
-const char *error_in_english(int result)
-{
-    return result == AVITO_ERR_OPTION_TIME ? "the clock shows a time before 2020"
-           : result == AVITO_ERR_BUSY      ? "another program has it; wait for that one, or end it"
-           : result == AVITO_ERR_HOOK ? "the state cannot be stored or read; check disk and rights"
-           : result == AVITO_ERR_REFRESH_TOKEN
-               ? "access was withdrawn, or the key to this account is gone or used"
-               : NULL;
-}
 
 const char *error_text(int result)
 {
-    const char *text = language_is_russian() ? error_in_russian(result) : error_in_english(result);
-
-    return text != NULL ? text : avito_error_text(result);
-}
-
-void error_print(FILE *out, int result)
-{
-    fputs(error_text(result), out);
-    if (!language_is_russian()) { /* the Russian text says it, too */
-        fprintf(out, "; %s", avito_error_remedy(result));
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (rows[i].result == result) {
+            return say(rows[i].text);
+        }
     }
-    fputc('\n', out);
+    return say(
+        TEXT("this is an error of the program; report it", "это ошибка программы; сообщите о ней"));
 }
 
 /* ---- the system's errors ---- */

@@ -29,7 +29,7 @@ static void put_outcome(session *s, int result, avito_outcome outcome, const cha
         json_open(stdout, "avito", '{');
         json_word(stdout, "outcome", word);
         if (result < 0) {
-            json_word(stdout, "error", avito_posix_strerror(&s->avito, result));
+            json_word(stdout, "error", session_error(s, result, outcome == AVITO_CANNOT_TELL));
         }
         json_close(stdout, '}');
         json_close(stdout, '}');
@@ -57,11 +57,6 @@ static void say_unheard(session *s, const char *id)
 static int print_outcome(session *s, int result, avito_outcome outcome, const char *id)
 {
     put_outcome(s, result, outcome, id);
-    if (outcome == AVITO_CANNOT_TELL) {
-        session_remark(
-            s, say(TEXT("It is not known whether it was sent. Ask later: avito confirm CHAT TEXT",
-                        "Неизвестно, отправлено ли. Спросите позже: avito confirm ЧАТ ТЕКСТ")));
-    }
     if (outcome == AVITO_SENT) {
         if (!has_option(s->arguments, OPTION_JSON) && !has_option(s->arguments, OPTION_FORMAT)) {
             session_remark(s, say(TEXT("Sent.", "Отправлено.")));
@@ -69,7 +64,11 @@ static int print_outcome(session *s, int result, avito_outcome outcome, const ch
         say_unheard(s, id);
         return EXIT_DONE;
     }
-    session_status(s, result);
+    if (outcome == AVITO_CANNOT_TELL) {
+        session_in_doubt(s, result);
+    } else {
+        session_status(s, result);
+    }
     return status_of(result < 0 ? result : AVITO_ERR_RECV, outcome);
 }
 

@@ -358,8 +358,7 @@ static int open_account(served *s, const config *c, const account *from)
     rc = rc == AVITO_OK && s->reader == NULL ? (int)AVITO_ERR_ROOM : rc;
     rc = rc == AVITO_OK ? lane_open(s->reader, LANE_READS, &s->account, s->roots) : rc;
     if (rc != AVITO_OK) {
-        fprintf(stderr, "avito gateway: %s: ", from->name);
-        error_print(stderr, rc);
+        fprintf(stderr, "avito gateway: %s: %s\n", from->name, error_text(rc));
         return EXIT_USAGE;
     }
     return EXIT_DONE;

@@ -192,24 +192,39 @@ static const char *detail_of(session *s, int result)
     return result <= -400 && e->code == result ? e->text : "";
 }
 
-static void print_error(session *s, int result)
+const char *session_error(session *s, int result, bool in_doubt)
 {
-    const char *text = language_is_russian() ? error_in_russian(result) : error_in_english(result);
-    const char *detail = detail_of(s, result);
-    const avito_str shown = {detail, strlen(detail)};
+    static char text[1400];
+    const char *what = error_text(result), *detail = detail_of(s, result);
+    const bool more = detail[0] != '\0';
 
+    snprintf(text, sizeof text, "%.*s%s%s%s", (int)(in_doubt ? strcspn(what, ";") : strlen(what)),
+             what, more ? " (" : "", detail, more ? ")" : "");
+    return text;
+}
+
+static void say_error(session *s, int result, bool in_doubt)
+{
+    const char *text = session_error(s, result, in_doubt);
+    const avito_str shown = {text, strlen(text)};
+
+    show_progress_end();
     fputs("avito: ", stderr);
-    if (text == NULL) {
-        text = avito_posix_strerror(&s->avito, result);
-        detail = "";
-    }
-    fputs(text, stderr);
-    if (detail[0] != '\0') {
-        fputs(" (", stderr);
-        show_text(stderr, shown, SIZE_MAX);
-        fputc(')', stderr);
-    }
+    show_text(stderr, shown, SIZE_MAX);
     fputc('\n', stderr);
+}
+
+void session_in_doubt(session *s, int result)
+{
+    if (result < 0) {
+        say_error(s, result, true);
+    }
+    fputs(
+        say(TEXT("It is not known whether it was sent: do not send it again, but ask later: avito "
+                 "confirm CHAT TEXT\n",
+                 "Неизвестно, отправлено ли: не отправляйте снова, а спросите позже: avito confirm "
+                 "ЧАТ ТЕКСТ\n")),
+        stderr);
 }
 
 int session_status(session *s, int result)
@@ -217,8 +232,7 @@ int session_status(session *s, int result)
     if (result >= 0) {
         return EXIT_DONE;
     }
-    show_progress_end();
-    print_error(s, result);
+    say_error(s, result, false);
     if (result == AVITO_ERR_OPTION_TIME || result == AVITO_ERR_TLS_TIME) {
         print_clock();
     }

@@ -46,6 +46,13 @@ int session_connect(session *s, enum session_use use);
 int session_status(session *s, int result);
 enum exit_status status_of(int result, avito_outcome outcome);
 
+/* What happened, what the server or the disk said about it, and, unless a send is in doubt, what to do. Good until
+ * the next one. */
+const char *session_error(session *s, int result, bool in_doubt);
+
+/* Says that it is not known whether a message was sent, and why. */
+void session_in_doubt(session *s, int result);
+
 /* After a call with --dry-run: shows what would have been sent, without the body if that is
  * secret. */
 int session_dry_run(session *s, int result, bool with_body);

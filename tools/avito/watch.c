@@ -127,10 +127,10 @@ static int set_aside(struct watch *w, const char *json, size_t len)
         system_error(path);
         return EXIT_LOCAL;
     }
-    fprintf(
-        stderr,
-        say(TEXT("avito: a message was set aside into %s\n", "avito: сообщение отложено в %s\n")),
-        path);
+    fprintf(stderr,
+            say(TEXT("avito: the command failed; a message was set aside into %s\n",
+                     "avito: команда не удалась, сообщение отложено в %s\n")),
+            path);
     return EXIT_DONE;
 }
 
@@ -157,7 +157,7 @@ static int hand_to_command(struct watch *w, const char *json, size_t len)
         if (status == 0) {
             return EXIT_DONE;
         }
-        if (failures == 1) {
+        if (failures == 1 && w->give_up != 1) {
             fprintf(
                 stderr,
                 say(TEXT(
