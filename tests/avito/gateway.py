@@ -900,7 +900,8 @@ def old_broker():
         threading.Thread(target=serve, daemon=True).start()
         with Gateway(None, {"shop": service}, port=listener.getsockname()[1]) as gateway:
             check("a broker of 3.1.1 is refused with the reason",
-                  wait_for(lambda: "speaks only MQTT 3.1.1, which acknowledges what it denied" in gateway.said, 20), gateway.said)
+                  wait_for(lambda: "speaks only MQTT 3.1.1, which acknowledges what it denied" in gateway.said, 20) and
+                  f"broker localhost:{listener.getsockname()[1]}: " in gateway.said, gateway.said)
             check("... once", gateway.said.count("3.1.1") == 1, gateway.said)
 
 

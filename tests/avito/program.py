@@ -747,6 +747,11 @@ def configuration(service, folder):
         os.chmod(path, 0o600)
         done = home.run("whoami")
         check(f"configuration: {said}", done.returncode == 2 and said in done.stderr and f"{path}:" in done.stderr, done.stderr)
+    for host in ("mqtt://localhost", "localhost:1883", "[::1]"):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f"[mqtt]\nhost = {host}\n")
+        done = home.run("gateway")
+        check(f"gateway: host = {host} is no name, and that is said at once", done.returncode == 2 and "[mqtt] host: a bare name" in done.stderr, done.stderr)
     done = home.run("whoami", "--config", folder)
     check("a configuration that cannot be read says why", done.returncode == 2 and "Is a directory" in done.stderr, done.stderr)
     with open(path, "w", encoding="utf-8") as file:

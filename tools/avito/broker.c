@@ -143,6 +143,12 @@ int broker_make(broker *b, config *c, const broker_as *as)
                             say(TEXT("host: the broker's name is missing, such as localhost",
                                      "host: не задано имя брокера, например localhost")));
     }
+    if (b->host[strcspn(b->host, "/@?#[] ")] != '\0' ||
+        (strchr(b->host, ':') != NULL && strchr(b->host, ':') == strrchr(b->host, ':'))) {
+        return config_wrong("mqtt",
+                            say(TEXT("host: a bare name or address; port has a line of its own",
+                                     "host: только имя или адрес; port - отдельной строкой")));
+    }
     b->picture_max = as->picture_max;
     if (as->will != NULL) {
         b->will = *as->will;
@@ -235,6 +241,16 @@ static void lost(broker *b, gateway *g, const char *why, uint32_t now_ms)
     }
 }
 
+/* Says of which broker: the accounts have networks and servers of their own. */
+static void lost_link(broker *b, gateway *g, int result, uint32_t now_ms)
+{
+    char text[GATEWAY_REASON_MAX];
+
+    snprintf(text, sizeof text, say(TEXT("broker %s:%u: %s", "брокер %s:%u: %s")), b->host,
+             (unsigned)b->port, mqtt_link_text(result));
+    lost(b, g, text, now_ms);
+}
+
 void broker_again(broker *b, gateway *g, uint32_t now_ms)
 {
     mqtt_event e;
@@ -299,14 +315,14 @@ void broker_step(broker *b, gateway *g, uint32_t now_ms)
         b->opened_ms = now_ms;
         b->up = false;
     } else if (connect_left_ms(b, now_ms) == 0) {
-        lost(b, g, mqtt_link_text(MQTT_ERR_SILENT), now_ms);
+        lost_link(b, g, MQTT_ERR_SILENT, now_ms);
         return;
     }
     do {
         const int rc = mqtt_link_step(&b->link, now_ms, &e);
 
         if (rc != MQTT_OK) {
-            lost(b, g, mqtt_link_text(rc), now_ms);
+            lost_link(b, g, rc, now_ms);
             return;
         }
         if (e.kind != MQTT_NOTHING) {
