@@ -1,7 +1,7 @@
 /*
  * The TLS transport against the OpenSSL library in memory: which servers are accepted, which are
  * not and why, and how a connection ends.
- * Rooms: TLS: SET-UP, TLS: CONNECTIONS.
+ * Rooms: TLS: CERTIFICATES, TLS: SET-UP, TLS: CONNECTIONS.
  */
 #include <setjmp.h>
 #include <stdarg.h>
