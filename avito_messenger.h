@@ -14015,20 +14015,20 @@ AVITOI_APART static int avitoi_inbox_set_error(avito_inbox *in, int code, int de
     return code;
 }
 
-/* Hands the state to the application: with the next sequence number, in the slot without the last one. */
+/* Hands the state to the application: with the next sequence number, in the slot that does not hold the
+ * last one. */
 static int avitoi_inbox_save(avito_inbox *in)
 {
     struct avitoi_inbox_state *s = avitoi_inbox_state_of(in);
     const uint32_t sequence = avitoi_inbox_get(s->sequence) + 1u;
+    const size_t len = in->o.state_cap;
     int rc = AVITO_OK;
     avitoi_inbox_put(s->sequence, sequence);
-    if (!AVITO_WITH_SHORTCUTS || avitoi_inbox_get(s->again) != sequence) { /* else it is tried again */
-        avitoi_inbox_put(s->again, sequence);
-        avitoi_inbox_put(s->check, avitoi_inbox_sum(s, in->o.state_cap));
-    }
+    avitoi_inbox_put(s->again, sequence);
+    avitoi_inbox_put(s->check, avitoi_inbox_sum(s, len));
     if (in->o.save != NULL) {
         in->client->priv.inside = true;
-        rc = in->o.save(in->o.ctx, (int)(sequence & 1u), s, in->o.state_cap);
+        rc = in->o.save(in->o.ctx, (int)(sequence & 1u), s, len);
         (void)avitoi_machine_leave(in->client, AVITO_OK);
     }
     if (rc != AVITO_OK) {
@@ -15801,10 +15801,6 @@ AVITO_API int avito_inbox_next(avito_inbox *inbox, avito_message *out)
     if (c->priv.call != NULL && c->priv.owner != inbox) {
         return AVITO_ERR_BUSY;
     }
-    if (AVITO_WITH_SHORTCUTS) { /* what a failed accept() tried may no longer be what is saved next */
-        struct avitoi_inbox_state *s = avitoi_inbox_state_of(inbox);
-        avitoi_inbox_put(s->again, avitoi_inbox_get(s->sequence));
-    }
     rc = avitoi_inbox_run(inbox, out);
     if (rc == AVITO_AGAIN && inbox->priv.phase == AVITOI_INBOX_WAIT && !inbox->priv.eager &&
         avitoi_call_may_wait(c)) {
@@ -15813,8 +15809,7 @@ AVITO_API int avito_inbox_next(avito_inbox *inbox, avito_message *out)
     return rc;
 }
 
-/* Takes the message in the caller's hands into the ring and saves; if that fails, all is as before. A
- * save() that writes in the background fails once for each message: the next accept() has the same bytes. */
+/* Takes the message in the caller's hands into the ring and saves; if that fails, all is as before. */
 static int avitoi_inbox_ring_accept(avito_inbox *in)
 {
     struct avitoi_inbox_entry *place = avitoi_inbox_ring_find(in, avitoi_inbox_key(in));

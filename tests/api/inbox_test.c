@@ -755,43 +755,6 @@ static void test_save_that_fails(void **state)
     avito_client_close(&d->client);
 }
 
-static void next_is(struct device *d, const char *id)
-{
-    avito_message m;
-    while (avito_inbox_next(&d->inbox, &m) == AVITO_AGAIN) {
-        clock_advance(&d->clock, avito_inbox_deadline_ms(&d->inbox));
-    }
-    assert_true(avito_str_equal(m.id, id));
-}
-
-/* A save() that writes in the background: what it gets at last is whole, with another look between or without. */
-static void test_save_that_is_tried_again(void **state)
-{
-    (void)state;
-    for (unsigned looks = 0; looks < 4; looks++) {
-        struct device *d = device_of(20, AVITO_START_SINCE);
-        assert_polls(d, 1, "");
-        write_message("a", "a1", 1);
-        next_is(d, "a1");
-        d->save_result = -7;
-        for (unsigned i = 0; i < 2; i++) {
-            assert_int_equal(avito_inbox_accept(&d->inbox), AVITO_ERR_HOOK);
-            if ((looks >> i & 1u) != 0) {
-                next_is(d, "a1");
-            }
-        }
-        d->save_result = AVITO_OK;
-        assert_int_equal(avito_inbox_accept(&d->inbox), AVITO_OK);
-        avito_client_close(&d->client);
-        device_start(d);
-        assert_polls(d, 2, "");
-        assert_int_equal(avito_inbox_events(&d->inbox), 0);
-        write_message("b", "b1", 2);
-        assert_within(d, 3, "b1 ");
-        avito_client_close(&d->client);
-    }
-}
-
 static void lists_break_once(struct service *s, const char *request)
 {
     (void)request;
@@ -3883,7 +3846,6 @@ int main(void)
         cmocka_unit_test(test_load_that_fails),
         cmocka_unit_test(test_slot_that_goes_away),
         cmocka_unit_test(test_save_that_fails),
-        cmocka_unit_test(test_save_that_is_tried_again),
         cmocka_unit_test(test_failing_again),
         cmocka_unit_test(test_failing_for_too_long),
         cmocka_unit_test(test_storm_with_a_small_ring),
