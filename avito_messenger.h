@@ -10028,7 +10028,7 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  * by then nothing in it can be late any more. The round reads each of these
  * chats, keeps the new messages in the arena, and hands them over. A whole round goes on to the end
  * of the list. Rounds are whole at the start, every sweep_ms twice in a row, and when something was
- * left out or the ring is three quarters full.
+ * left out, rows moved up between two pages, or the ring is three quarters full.
  *
  *         PAGE          OVER          CHAT          KEPT          HAND
  *     WAIT -----> SCAN ------> NEXT ------> READ ------> GIVE ------> HANDED
@@ -14892,6 +14892,7 @@ static avitoi_call_result avitoi_inbox_scan_over(avito_inbox *in)
 {
     const bool rest = avitoi_inbox_more_rows(in);
     if (!in->priv.anchored && !in->priv.full) { /* rows have moved up */
+        in->priv.whole = true; /* what was read in this round does not vouch for what is below it */
         return avitoi_inbox_again(in);
     }
     in->priv.more =

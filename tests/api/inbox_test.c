@@ -924,8 +924,42 @@ static void test_slid_page(void **state)
         write_message(chats[i], ids[i], 1 + i);
     }
     service.fault = two_chats_vanish;
-    assert_string_equal(poll_of(d), "d1 e1 f1 g1 b1 c1 a1 "); /* of a page, the oldest first */
+    assert_string_equal(poll_of(d), "d1 e1 f1 g1 a1 b1 c1 "); /* of a page, the oldest first */
     assert_true(service.faults >= 1);
+    assert_int_equal(d->errors + d->events, 0);
+    avito_client_close(&d->client);
+}
+
+/* The last chat of the first page, by which the second is recognised, has news, and so have four others. */
+static void five_chats_move_up(struct service *s, const char *request)
+{
+    if (strstr(request, "/chats?") != NULL && number_after(request, "offset=", 0) == 3 &&
+        ++s->faults == 1) {
+        write_message("a", "a2", 21);
+        write_message("b", "b2", 22);
+        write_message("c", "c2", 23);
+        write_message("d", "d2", 24);
+        write_message("i", "i2", 25);
+        s->body[0] = '\0';
+        write_list(s);
+    }
+}
+
+/* Chats that were read in this round do not hide those below them that were not. */
+static void test_page_slid_below_what_was_read(void **state)
+{
+    static const char *const chats[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"};
+    static char records[AVITO_INBOX_CHATS_SIZE(16)];
+    struct device *d = dated_device(40, AVITO_START_SINCE, 100);
+    (void)state;
+    remember_chats(d, records, sizeof records);
+    assert_polls(d, 3,
+                 ""); /* from then on a page has four rows, and as many more as there are records */
+    for (uint32_t i = 0; i < 12; i++) {
+        write_message(chats[i], chats[i], 1 + i);
+    }
+    service.fault = five_chats_move_up;
+    assert_string_equal(poll_of(d), "i j k l e f g h a a2 b b2 c c2 d d2 i2 ");
     assert_int_equal(d->errors + d->events, 0);
     avito_client_close(&d->client);
 }
@@ -3850,6 +3884,7 @@ int main(void)
         cmocka_unit_test(test_failing_for_too_long),
         cmocka_unit_test(test_storm_with_a_small_ring),
         cmocka_unit_test(test_slid_page),
+        cmocka_unit_test(test_page_slid_below_what_was_read),
         cmocka_unit_test(test_slid_messages),
         cmocka_unit_test(test_first_round_looks_twice),
         cmocka_unit_test(test_empty_page),
