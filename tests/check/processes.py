@@ -1,13 +1,19 @@
 """What tests ask of processes and ports."""
+import contextlib
 import os
+import random
 import socket
 import time
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """One below those that the system hands out, to connections as well: between this look and the server's
+    bind() it stays free, though other tests run beside this one."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket() as s, contextlib.suppress(OSError):
+            s.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_for(condition, seconds=20, step=0.02):
