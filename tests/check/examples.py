@@ -21,6 +21,7 @@ import time
 import zlib
 
 from linked import LIBRARY, interface
+from processes import free_port
 from simulated import CERTS, Simulator
 
 OUT = "build/check/examples"
@@ -310,9 +311,7 @@ def ring_and_poll():
 
     with Simulator("--chats", "1") as service, tempfile.TemporaryDirectory() as folder:
         chat = service.door("chats")["chats"][0]["id"]
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = str(free.getsockname()[1])
+        port = str(free_port())
         with Running(service, "18_notifications", port, "/avito/secret", f"{folder}/state") as program:
             time.sleep(2)
             polled = service.door("message", {"chat_id": chat, "text": "Без уведомления"})["message_id"]
@@ -336,9 +335,7 @@ def readme_commands():
     """The README's way to try the examples on the simulator, except for the port."""
     with open("README.md", encoding="utf-8") as file:
         (block,) = re.findall(r"```sh\n(make simulator\n.*?)```", file.read(), re.S)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+    port = str(free_port())
     commands = block.replace("8443", port).replace("make simulator\n", "").replace("build/03", f"{OUT}/03")
     commands = "trap 'kill $!' EXIT\n" + commands.replace("export AVITO_CL", "sleep 0.5; export AVITO_CL")
     done = subprocess.run(["sh", "-e", "-c", commands], stdout=subprocess.PIPE, text=True, check=False,

@@ -1017,7 +1017,7 @@ static int inbox_step(world *w)
     avito_message m;
     const uint64_t before = d->served;
     const uint64_t moved = d->lanes[0].moved;
-    bool between, first;
+    bool between, first, first_over;
     int rc;
     if (d->lanes[0].act != ACT_NONE) {
         return own_step(w, &d->lanes[0]);
@@ -1044,10 +1044,11 @@ static int inbox_step(world *w)
         fail(w, "endless", "%u requests in one call", (unsigned)(d->served - before));
     }
     hear_events(w);
-    w->unread_given_up = w->unread_given_up || (first && !impl_first_round(&d->inbox) &&
-                                                (w->inbox_events & AVITO_INBOX_UNREACHABLE) != 0);
+    first_over = first && !impl_first_round(&d->inbox);
+    w->unread_given_up =
+        w->unread_given_up || (first_over && (w->inbox_events & AVITO_INBOX_UNREACHABLE) != 0);
     watch_round(w, between, moved != d->lanes[0].moved, rc);
-    if (first && !impl_first_round(&d->inbox) && d->spoilt && d->overran) {
+    if (first_over && d->spoilt && d->overran) {
         check_hidden(w); /* the call that ended it has begun the next round, too */
     }
     if (rc == AVITO_OK) {
