@@ -59,7 +59,7 @@ build/fuzz/record_tls: tests/fuzz/record_tls.c tests/tls/peer.c tests/fuzz/tls_t
 	$(CC) -std=c99 -g1 -O1 $(WARN) $(INCLUDES) -Itests/fuzz -D_GNU_SOURCE $(LIBRARY_FLAGS) $(filter %.c %.o,$^) -lssl -lcrypto -lbearssl -o $@
 build/fuzz/pem: build/tls/done
 
-.PHONY: fuzz fuzz-programs fuzz-list
+.PHONY: fuzz fuzz-hours fuzz-programs fuzz-list
 fuzz-programs: $(FUZZ_ALL)
 fuzz-list:
 	@echo $(FUZZ_ALL)
@@ -67,6 +67,8 @@ test-programs: fuzz-programs
 
 fuzz: packages fuzz-programs ## every fuzz target for FUZZ_SECONDS (60), two at a time
 	@$(PYTHON) tools/long_runs.py fuzz sh tests/fuzz/run.sh $(FUZZ_SECONDS) $(FUZZ_ALL)
+fuzz-hours: packages fuzz-programs ## two hours of processor time for each fuzz target; goes on where it ended, FUZZ_WALL seconds long
+	@FUZZ_WALL=$(FUZZ_WALL) FUZZ_HOURS=$(FUZZ_HOURS) $(PYTHON) tools/long_runs.py fuzz-hours $(PYTHON) tests/fuzz/hours.py $(FUZZ_ALL)
 
 # The tests of the core under MemorySanitizer, each with the implementation in it. Those that need a library
 # that is not compiled here are left out.

@@ -22,6 +22,8 @@ README = os.path.join(TOP, "README.md")
 # Target: what it does, in both languages of the README.
 TARGETS = {
     "fuzz": ("every fuzz target, `FUZZ_SECONDS` each", "все цели фаззинга, по `FUZZ_SECONDS`"),
+    "fuzz-hours": ("two hours of processor time for each fuzz target, in pieces of `FUZZ_WALL` seconds",
+                   "два часа процессора каждой цели фаззинга, частями по `FUZZ_WALL` секунд"),
     "world-many": ("a million seeds of the simulated world, or as many as fit into `WORLD_SECONDS`",
                    "миллион случайных миров или сколько успеется за `WORLD_SECONDS`"),
     "soak": ("thirty simulated days in which everything goes wrong", "тридцать дней, когда ломается всё"),
