@@ -60,7 +60,8 @@ def choose(had, busy, hours):
 def run(program, seconds):
     """Runs it; returns the processor seconds, the runs, and whether it ended without a find."""
     command = ["sh", os.path.join(HERE, "run.sh"), str(seconds), "build/" + program]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, errors="replace") as child:
+    patient = dict(os.environ, FUZZ_TIMEOUT="300")  # by the clock: beside other work an input may wait for its turn
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, errors="replace", env=patient) as child:
         said = child.stdout.read()
         _, status, used = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)

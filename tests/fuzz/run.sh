@@ -4,7 +4,7 @@
 # build/fuzz*/NAME-*; inputs that earlier runs learned are kept in build/fuzz*/corpus/NAME. With
 # FUZZ_SEED set, and nothing learned yet, two runs try the same inputs in the same order, as far as
 # their time allows: libFuzzer learns from what the program compares, so neither addresses nor what
-# shifts them may vary.
+# shifts them may vary. FUZZ_TIMEOUT: seconds by the clock for one input, 20.
 seconds=$1
 shift
 again=
@@ -35,7 +35,7 @@ one() {
         dict="-dict=tests/fuzz/$name.dict"
     fi
     # shellcheck disable=SC2086
-    fixed "$1" $again -max_total_time="$seconds" -max_len=4096 -timeout=20 -rss_limit_mb=2048 \
+    fixed "$1" $again -max_total_time="$seconds" -max_len=4096 -timeout="${FUZZ_TIMEOUT:-20}" -rss_limit_mb=2048 \
         -print_final_stats=1 -artifact_prefix="$1-" $dict \
         -seed_inputs="@$work/$name.seeds" \
         "$work/corpus/$name" >"$1.log" 2>&1
