@@ -1,7 +1,7 @@
 # Transports to copy (examples/transports), over fakes of their stacks that behave as the real ones do.
 TRANSPORT_STACKS := freertos freertos_select zephyr riot
 TRANSPORT_PROGRAMS := $(TRANSPORT_STACKS:%=build/transports/%) build/transports/flash build/transports/flash_32 build/transports/arduino \
-    build/transports/esp build/transports/lwip build/transports/answer_freertos build/transports/answer_riot
+    build/transports/esp build/transports/lwip build/transports/bare build/transports/answer_freertos build/transports/answer_riot
 TRANSPORT_FLAGS := -D_GNU_SOURCE -DAVITO_WITH_POSIX=1 -DAVITO_WITH_BEARSSL=1
 TRANSPORT_FOLDER_freertos_select := freertos
 TRANSPORT_FLAGS_freertos := -DipconfigSOCKET_HAS_USER_SEMAPHORE=1
@@ -82,3 +82,14 @@ build/obj/tests/transports/lwip/main.san.o: tests/transports/lwip/main.c $(HEADE
 build/transports/lwip: $(patsubst %,build/obj/tests/transports/%.san.o,lwip/main lwip/relay story) $(LIBRARY) build/lib/lwip.a
 	@mkdir -p $(@D)
 	$(CC) $(SANITIZE) $^ -o $@ -lbearssl -lpthread
+
+# lwIP itself without a system, as the firmware has it.
+BARE_INCLUDES := -Itests/transports/bare -Iexamples/firmware/lwip -isystem $(LWIP_SOURCE)/src/include
+build/lib/bare_lwip.a: $(LWIP_SOURCE)/.complete $(wildcard examples/firmware/lwip/*.h examples/firmware/lwip/*/*.h tests/transports/bare/*.h)
+	@mkdir -p build/obj/bare_lwip $(@D)
+	for f in $(FIRMWARE_LWIP:$(FIRMWARE_SOURCE)/lwip/%=$(LWIP_SOURCE)/%); do \
+	    $(CC) -w -g -O1 $(SANITIZE) -I. $(BARE_INCLUDES) -c $$f -o build/obj/bare_lwip/$$(basename $$f .c).o || exit 1; done
+	rm -f $@ && ar rcs $@ build/obj/bare_lwip/*.o
+build/transports/bare: tests/transports/bare/main.c examples/firmware/link_lwip.c build/lib/bare_lwip.a $(HEADER) $(wildcard examples/firmware/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(INCLUDES) $(CFLAGS_SAN) -D_GNU_SOURCE $(BARE_INCLUDES) -Iexamples/firmware $(filter %.c %.a,$^) -o $@

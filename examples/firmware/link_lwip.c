@@ -30,6 +30,7 @@ typedef struct lwip_link {
     struct pbuf *received; /* not yet handed over */
     uint16_t port;         /* of the server, from the command line; 0: as the client says */
     bool started, connected, closed;
+    bool full; /* the last send could not leave */
     err_t error;
 } lwip_link;
 
@@ -220,7 +221,8 @@ static long link_send(void *ctx, const void *data, size_t len, int more)
     }
     room = tcp_sndbuf(link->pcb);
     len = len < room ? len : room;
-    if (len == 0 || tcp_write(link->pcb, data, (u16_t)len, flags) != ERR_OK) {
+    link->full = len == 0 || tcp_write(link->pcb, data, (u16_t)len, flags) != ERR_OK;
+    if (link->full) {
         tcp_output(link->pcb);
         return AVITO_IO_AGAIN;
     }
@@ -256,27 +258,31 @@ static long link_recv(void *ctx, void *data, size_t cap)
 
 static int link_wants(void *ctx)
 {
-    (void)ctx;
-    return AVITO_WANT_READ;
+    const lwip_link *link = (const lwip_link *)ctx;
+
+    return AVITO_WANT_READ | (link->full ? AVITO_WANT_WRITE : 0);
 }
 
-static bool ready(lwip_link *link, int wants)
+static bool ready(const lwip_link *link, int wants)
 {
+    bool readable = link->received != NULL || link->closed || link->error != ERR_OK;
     bool writable = link->connected && link->pcb != NULL && tcp_sndbuf(link->pcb) > 0;
 
-    return link->received != NULL || link->closed || link->error != ERR_OK ||
+    return ((wants & AVITO_WANT_READ) != 0 && readable) ||
            ((wants & AVITO_WANT_WRITE) != 0 && writable);
 }
 
+/* A send may lack memory instead of room, of which nothing tells: then it waits for one turn. */
 static int link_wait(void *ctx, int wants, uint32_t ms)
 {
     lwip_link *link = (lwip_link *)ctx;
-    bool connecting = !link->connected;
+    bool connecting = !link->connected, turn = link->full;
     uint32_t begin = board_clock_ms(NULL);
 
     poll(link);
-    while (!ready(link, wants) && !(connecting && link->connected) &&
+    while ((turn || (!ready(link, wants) && !(connecting && link->connected))) &&
            board_clock_ms(NULL) - begin < ms) {
+        turn = false;
         board_idle();
         poll(link);
         board_watchdog();
@@ -304,6 +310,7 @@ static void link_close(void *ctx)
     link->received = NULL;
     link->connected = false;
     link->closed = false;
+    link->full = false;
     link->error = ERR_OK;
 }
 

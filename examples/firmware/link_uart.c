@@ -84,11 +84,14 @@ static int link_wants(void *ctx)
 static int link_wait(void *ctx, int wants, uint32_t ms)
 {
     uart_link *link = (uart_link *)ctx;
+    bool reads = (wants & AVITO_WANT_READ) != 0;
     uint32_t start = board_clock_ms(NULL);
 
-    while ((wants & AVITO_WANT_WRITE) == 0 && !link->has_ahead &&
+    board_watchdog();
+    while ((wants & AVITO_WANT_WRITE) == 0 && !(reads && link->has_ahead) &&
            board_clock_ms(NULL) - start < ms) {
-        link->has_ahead = board_uart_read(port_of(link), &link->ahead, 1) == 1;
+        link->has_ahead =
+            link->has_ahead || (reads && board_uart_read(port_of(link), &link->ahead, 1) == 1);
         board_watchdog();
     }
     return AVITO_OK;

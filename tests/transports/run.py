@@ -43,8 +43,8 @@ def answers(stack):
 
 def main():
     failed = 0
-    for store in ("flash", "flash_32", "esp"):
-        failed |= subprocess.run([f"build/transports/{store}"], check=False).returncode
+    for alone in ("flash", "flash_32", "esp", "bare"):
+        failed |= subprocess.run([f"build/transports/{alone}"], check=False).returncode
     for stack in STACKS:
         for habits in ({}, HABITS):
             failed |= tell(stack, habits)
