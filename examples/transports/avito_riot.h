@@ -20,6 +20,8 @@
  *   - sock_tcp has no poll. wait() is a timed read into a small buffer, from which recv() gives first.
  *   - sock_tcp_connect() and sock_tcp_write() wait inside. So a lane on it must be one that may wait; the
  *     lane's own deadlines are looked at between two of them.
+ *   - -ENOMEM from sock_tcp_write() is "later". Nothing tells when there is memory again: wait() sleeps for 10 ms
+ *     at most.
  *   - sock_tcp_disconnect() of GNRC waits for the end of TIME-WAIT, 60 s. gnrc_tcp_abort() does not. */
 #ifndef AVITO_RIOT_H
 #define AVITO_RIOT_H
@@ -45,7 +47,7 @@ typedef struct avito_riot {
     size_t at, len;               /* of it, what recv() has not given yet */
     uint32_t moved;
     int error; /* errno of the last failure */
-    bool open, ended;
+    bool open, ended, full;
 } avito_riot;
 
 avito_transport avito_riot_transport(avito_riot *net);
@@ -91,7 +93,7 @@ static int avito_riot_connect(void *ctx, const avito_server *to)
 
     memset(&end, 0, sizeof end);
     net->at = net->len = 0;
-    net->ended = net->open = false;
+    net->ended = net->open = net->full = false;
     if (!avito_riot_look_up(net, to->host, &end)) {
         return AVITO_ERR_RESOLVE;
     }
@@ -108,12 +110,13 @@ static long avito_riot_send(void *ctx, const void *data, size_t len, int more)
     const ssize_t n = sock_tcp_write(&net->sock, data, len);
 
     (void)more;
+    net->full = n == -EAGAIN || n == -ENOMEM;
     if (n > 0) {
         net->moved += (uint32_t)n;
         return (long)n;
     }
     net->error = (int)-n;
-    return n == -EAGAIN || n == -ENOMEM ? AVITO_IO_AGAIN : AVITO_ERR_SEND;
+    return net->full ? AVITO_IO_AGAIN : AVITO_ERR_SEND;
 }
 
 static long avito_riot_read(avito_riot *net, void *data, size_t cap, uint32_t us)
@@ -154,8 +157,7 @@ static long avito_riot_recv(void *ctx, void *data, size_t cap)
 
 static int avito_riot_wants(void *ctx)
 {
-    (void)ctx;
-    return AVITO_WANT_READ;
+    return AVITO_WANT_READ | (((const avito_riot *)ctx)->full ? AVITO_WANT_WRITE : 0);
 }
 
 static int avito_riot_wait(void *ctx, int wants, uint32_t ms)
@@ -166,6 +168,10 @@ static int avito_riot_wait(void *ctx, int wants, uint32_t ms)
     if (!net->open || (wants & AVITO_WANT_READ) == 0) {
         ztimer_sleep(ZTIMER_MSEC, ms);
         return AVITO_AGAIN;
+    }
+    if ((wants & AVITO_WANT_WRITE) != 0 && net->full) {
+        ztimer_sleep(ZTIMER_MSEC, ms < 10u ? ms : 10u);
+        return AVITO_OK;
     }
     if (net->at < net->len || net->ended) {
         return AVITO_OK;

@@ -1,4 +1,5 @@
-/* fake.c - RIOT's sock_tcp: connect and write wait, read waits for its timeout, no poll. */
+/* fake.c - RIOT's sock_tcp: connect and write wait, read waits for its timeout, no poll. Where the stack is full
+ * for a moment, write has no memory. */
 #include "net/sock/dns.h"
 #include "net/sock/tcp.h"
 #include "net/utils.h"
@@ -69,6 +70,9 @@ ssize_t sock_tcp_write(sock_tcp_t *s, const void *data, size_t len)
     long n;
 
     while ((n = fake_send(s->fd, data, len)) == FAKE_FULL) {
+        if (fake_habits_of_environment()->full_every > 0) {
+            return -ENOMEM;
+        }
         fake_poll(s->fd, false, true, 100);
     }
     return n > 0 ? n : -ECONNRESET;
