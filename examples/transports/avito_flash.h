@@ -11,14 +11,16 @@
  * ECC, unreadable; a broken one counts as empty. Tokens take two areas in turn, so the older pair survives
  * a cut. The inbox's two slots are two areas, and it chooses the newer whole one itself.
  *
- * Wear: an area is erased once for each message that is accepted, in turn with the other slot. 100,000
- * erases are 200,000 messages. */
+ * Wear: one erase for each message that is accepted, in turn with the other slot, and at most one more for
+ * each round that had messages. So 100,000 erases are 100,000 messages that come singly, and up to 200,000
+ * that come many at a time. */
 #ifndef AVITO_FLASH_H
 #define AVITO_FLASH_H
 
 typedef struct avito_flash_driver {
     void *ctx;
-    /* Offsets are within your flash. 0, or an error of yours. `len` is a multiple of AVITO_FLASH_WORD. */
+    /* Offsets are within your flash. 0, or an error of yours: a write() that may have failed must say so.
+     * `len` is a multiple of AVITO_FLASH_WORD; `data` may begin at any address. */
     int (*read)(void *ctx, uint32_t offset, void *data, size_t len);
     int (*erase)(void *ctx, uint32_t offset, size_t len);
     int (*write)(void *ctx, uint32_t offset, const void *data, size_t len);
@@ -26,7 +28,10 @@ typedef struct avito_flash_driver {
 
 #ifndef AVITO_FLASH_WORD
 #define AVITO_FLASH_WORD                                                                           \
-    8 /* bytes that your flash writes at once, or a multiple of it; at most 32 */
+    8 /* bytes that your flash writes at once, or a multiple of it: 1, 2, 4, 8, 16 or 32 */
+#endif
+#if 32 % AVITO_FLASH_WORD != 0
+#error "AVITO_FLASH_WORD is 1, 2, 4, 8, 16 or 32"
 #endif
 #define AVITO_FLASH_AREAS 4
 
