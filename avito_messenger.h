@@ -20797,7 +20797,7 @@ AVITO_API int avito_store_each_send(avito_store *store,
  * first, by reading the chat back until the message is there or .grace_s is over, and waiting in
  * between. For a lane that waits (else ARGUMENT); with .never_wait use the functions above.
  *
- *     AVITO_OK     it is sent: now, or, as it shows, before
+ *     AVITO_OK     it is sent: now, or, as it shows, before; with .dry_run it is not, and the key stays free
  *     AVITO_END    the key was settled before, or could not be settled: nothing was sent now, and
  *                  *outcome says what is known. AVITO_CANNOT_TELL stays so: no message was seen in time,
  *                  which is no proof, so it is not sent again. Look into the chat, or forget the key
@@ -21963,7 +21963,7 @@ static int avitoi_store_send_now(avito_client *client, avito_store *s, int64_t u
     rc = image_id == NULL ? avito_send_message(client, user_id, send->chat_id, send->text, arena, &sent)
                           : avito_send_image_message(client, user_id, send->chat_id, image_id, arena,
                                                      &sent);
-    *outcome = rc == AVITO_OK ? AVITO_SENT : client->error.outcome;
+    *outcome = client->error.outcome;
     if (*outcome != AVITO_CANNOT_TELL) {
         const int noted = avitoi_store_ended(s, *outcome, rc == AVITO_OK ? sent.id.ptr : NULL);
         rc = rc == AVITO_OK ? noted : rc;

@@ -948,6 +948,25 @@ static void a_key_is_sent_once(void **state)
     lane_end(&l);
 }
 
+/* A lane that sends nothing leaves no note: the key is free for one that does. */
+static void a_dry_run_leaves_no_note(void **state)
+{
+    static const char *const lists[] = {LIST("")};
+    static avito_store_send found;
+    avito_outcome outcome = AVITO_SENT;
+    struct lane l;
+
+    (void)state;
+    assert_int_equal(open_store(folder, "id"), AVITO_OK);
+    lane_of_answers(&l, lists, 1);
+    l.client.o.dry_run = true;
+    assert_int_equal(send_once(&l, "k", "hi", &outcome), AVITO_OK);
+    assert_int_equal(outcome, AVITO_NOT_SENT);
+    assert_int_equal(avito_store_last_send(&store)->outcome, AVITO_NOT_SENT);
+    assert_int_equal(avito_store_find_send(&store, "k", &found), AVITO_END);
+    lane_end(&l);
+}
+
 /* Another program with the same folder, which does something while this one sends. */
 static struct {
     const avito_transport_functions *below;
@@ -1748,6 +1767,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_send_with_long_lines, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(keys_and_names, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_key_is_sent_once, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_dry_run_leaves_no_note, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_key_that_another_program_forgets, make_folder,
                                         remove_folder),
         cmocka_unit_test_setup_teardown(a_key_that_is_free_again, make_folder, remove_folder),
