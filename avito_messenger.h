@@ -16613,7 +16613,7 @@ static avito_outcome avitoi_confirm_is_ours(const avito_sent_query *q, const avi
     if (m->direction == AVITO_DIRECTION_IN || avitoi_confirm_is_claimed(q, m->id)) {
         return AVITO_NOT_SENT;
     }
-    if (m->direction != AVITO_DIRECTION_OUT || m->created == 0 || m->is_placeholder) {
+    if (m->direction != AVITO_DIRECTION_OUT || m->created <= 0 || m->is_placeholder) {
         return AVITO_CANNOT_TELL;
     }
     if (q->text == NULL ? m->type == AVITO_MESSAGE_IMAGE
@@ -16695,10 +16695,10 @@ static unsigned avitoi_confirm_kind(avito_client *c, int rc)
     if (rc < 0) { /* it could not be read */
         return avitoi_confirm_is_claimed(q, id) ? AVITOI_CONFIRM_OTHER : AVITOI_CONFIRM_UNCLEAR;
     }
-    if (m->created != 0 && m->created < q->baseline_created) {
+    if (m->created > 0 && m->created < q->baseline_created) {
         return AVITOI_CONFIRM_OLDER;
     }
-    c->priv.reached = c->priv.reached || (m->created != 0 && m->created == q->baseline_created);
+    c->priv.reached = c->priv.reached || (m->created > 0 && m->created == q->baseline_created);
     ours = avitoi_confirm_is_ours(q, m);
     if (ours != AVITO_SENT) {
         return ours == AVITO_NOT_SENT ? AVITOI_CONFIRM_OTHER : AVITOI_CONFIRM_UNCLEAR;

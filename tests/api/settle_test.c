@@ -685,6 +685,10 @@ static void test_rows_that_may_be_a_text(void **state)
         {ROW(OUT "\"type\":\"text\",\"content\":{\"text\":\"" TEXT "\"}"), AVITO_CANNOT_TELL},
         {ROW("\"created\":0," OUT "\"type\":\"text\",\"content\":{\"text\":\"" TEXT "\"}"),
          AVITO_CANNOT_TELL},
+        /* older than the baseline by what it says, but no time of the service */
+        {ROW("\"created\":-9223372036854775808," OUT
+             "\"type\":\"text\",\"content\":{\"text\":\"" TEXT "\"}"),
+         AVITO_CANNOT_TELL},
     };
 
     (void)state;
@@ -716,6 +720,31 @@ static void test_rows_that_are_not_the_text(void **state)
         confirm(&rows[i], TEXT, 100);
         confirm(&early, TEXT, 9);
     }
+}
+
+/* A second that has none before it is never counted down. */
+static void test_times_that_are_none(void **state)
+{
+    static const char list[] = LIST(ROW(
+        "\"created\":-9223372036854775808," OUT "\"type\":\"text\",\"content\":{\"text\":\"" TEXT
+        "\"}") ","
+               "{\"id\":\"old\",\"created\":-9223372036854775808," IN
+               "\"type\":\"text\",\"content\":{\"text\":\"?\"}}");
+    avito_sent_query q = *baseline();
+    avito_outcome outcome = AVITO_NOT_SENT;
+    struct lane l;
+
+    (void)state;
+    lane_init(&l, 512);
+    lane_exchange(&l, 200, list, strlen(list));
+    q.text = TEXT;
+    q.baseline_created = INT64_MIN;
+    q.age_s = 100;
+    assert_int_equal(
+        lane_run(&l, avito_confirm_sent(&l.client, USER, CHAT, &q, &l.arena, &outcome, &message)),
+        AVITO_OK);
+    assert_int_equal(outcome, AVITO_CANNOT_TELL);
+    lane_end(&l);
 }
 
 static void test_rows_that_may_be_an_image(void **state)
@@ -785,6 +814,7 @@ int main(void)
         cmocka_unit_test(test_refused_token_ends_settling),
         cmocka_unit_test(test_rows_that_may_be_a_text),
         cmocka_unit_test(test_rows_that_are_not_the_text),
+        cmocka_unit_test(test_times_that_are_none),
         cmocka_unit_test(test_rows_that_may_be_an_image),
         cmocka_unit_test(test_settled_by_what_cannot_be_read),
     };
