@@ -5544,14 +5544,18 @@ static int avitoi_head_length(struct avitoi_head *h, avito_str value)
     return AVITO_AGAIN;
 }
 
-/* The value as a count, at most AVITOI_HEAD_RETRY_MAX_S; 0: it is not a number. */
+/* The value as a count, at most AVITOI_HEAD_RETRY_MAX_S, also if it was cut; 0: it is not a number. */
 static uint32_t avitoi_head_count(avito_str value)
 {
-    int64_t count;
-    if (!avitoi_number_parse_int(value.ptr, value.len, &count) || count < 0) {
-        return 0;
+    uint32_t count = 0;
+    for (; value.len > 0; value.len--, value.ptr++) {
+        if (!avitoi_number_is_digit(*value.ptr)) {
+            return 0;
+        }
+        count = count * 10u + (uint32_t)(*value.ptr - '0');
+        count = count > AVITOI_HEAD_RETRY_MAX_S ? AVITOI_HEAD_RETRY_MAX_S : count;
     }
-    return count > AVITOI_HEAD_RETRY_MAX_S ? AVITOI_HEAD_RETRY_MAX_S : (uint32_t)count;
+    return count;
 }
 
 /* The value of a header is complete, in lower case. Not `whole`: it was longer than what was kept. */

@@ -458,7 +458,11 @@ static void test_retry_after(void **state)
         {"Retry-After: 99999999\r\n", 86400},
         {"Retry-After: -5\r\n", 0},
         {"Retry-After: soon\r\n", 0},
-        {"Retry-After: 99999999999999999999999999999999999999999999\r\n", 0},
+        {"Retry-After: 00000000000000000000000000086400\r\n", 86400},
+        {"Retry-After: 18446744073709551617\r\n", 86400}, /* and not 1 */
+        {"Retry-After: 99999999999999999999999999999999999999999999\r\n", 86400},
+        {"Retry-After: 99999999999999999999s\r\n", 0},
+        {"Retry-After: \r\n", 0},
         {"Date: Mon, 11 Aug 2025 12:00:00 GMT\r\nRetry-After: Mon, 11 Aug 2025 12:01:30 GMT\r\n",
          90},
         {"Date: Mon, 11 Aug 2025 12:00:00 GMT\r\nRetry-After: Mon, 11 Aug 2025 11:00:00 GMT\r\n",
