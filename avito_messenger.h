@@ -6431,7 +6431,8 @@ static avitoi_call_result avitoi_token_save(avito_client *c, avito_token *token)
     int rc = AVITO_OK;
     token->access_token = avitoi_text_or_none(a->priv.access);
     token->refresh_token = avitoi_text_or_none(a->priv.refresh);
-    token->expires_at = now > 0 ? now + (int64_t)avitoi_token_left(a) : 0;
+    token->expires_at =
+        now > 0 && now <= INT64_MAX - AVITOI_TOKEN_LIFE_MAX_S ? now + (int64_t)avitoi_token_left(a) : 0;
     if (a->o.priv.store != NULL) {
         rc = a->o.priv.store->save(c, token);
     }

@@ -862,6 +862,28 @@ static void test_load_without_a_life(void **state)
     lane_end(&l);
 }
 
+static int64_t last_second(void *ctx)
+{
+    (void)ctx;
+    return INT64_MAX;
+}
+
+/* A wall clock at its end: no token expires after that, and nothing says when. */
+static void test_clock_at_its_end(void **state)
+{
+    struct lane l;
+    avito_token token;
+
+    (void)state;
+    begin(&l, true);
+    l.account_options.unix_time = last_second;
+    lane_again(&l, 512);
+    fetch(&l.script, 200, T1);
+    assert_int_equal(lane_run(&l, avito_get_token(&l.client, &token)), AVITO_OK);
+    assert_int_equal(token.expires_at, 0);
+    lane_end(&l);
+}
+
 /* Each hook works without the other. */
 static void test_one_hook_of_the_store(void **state)
 {
@@ -2167,6 +2189,7 @@ int main(void)
         cmocka_unit_test(test_only_a_refresh_token_is_stored),
         cmocka_unit_test(test_endless_token_of_the_store),
         cmocka_unit_test(test_load_without_a_life),
+        cmocka_unit_test(test_clock_at_its_end),
         cmocka_unit_test(test_one_hook_of_the_store),
         cmocka_unit_test(test_load_without_a_wall_clock),
         cmocka_unit_test(test_unfit_token_of_the_server),
