@@ -10499,7 +10499,7 @@ typedef struct avito_inbox_options {
     bool mark_as_read;       /* when all messages of a chat were accepted; not in an overrun */
     uint32_t poll_ms;        /* between rounds; 0: 15000 */
     uint32_t slow_poll_ms;   /* while notifications come; 0: 300000 */
-    uint32_t overlap_s;      /* 0: 300 */
+    uint32_t overlap_s;      /* 0: 300; at most 2^30 */
     uint32_t sweep_ms;       /* between reads of all of the list; 0: 900000 */
     uint32_t nap_ms;         /* a lane that may wait sleeps so long between rounds before the call
                                 returns AVITO_AGAIN; 0: until the next round */
@@ -15961,6 +15961,8 @@ AVITO_API avito_inbox_options avito_inbox_options_default(void)
     return options;
 }
 
+#define AVITOI_INBOX_OVERLAP_MAX 0x40000000u /* seconds: with the time of today they fit 32 bits */
+
 /* Is nothing missing or out of range? */
 static bool avitoi_inbox_are_legal(const avito_inbox_options *o)
 {
@@ -16009,6 +16011,9 @@ AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
     inbox->o.poll_ms = avitoi_number_or(options->poll_ms, 15000);
     inbox->o.slow_poll_ms = avitoi_number_or(options->slow_poll_ms, 300000);
     inbox->o.overlap_s = avitoi_number_or(options->overlap_s, 300);
+    if (inbox->o.overlap_s > AVITOI_INBOX_OVERLAP_MAX) {
+        inbox->o.overlap_s = AVITOI_INBOX_OVERLAP_MAX;
+    }
     inbox->o.sweep_ms = avitoi_number_or(options->sweep_ms, 900000);
 #if !AVITO_TINY
     avito_enable_inbox_records(&inbox->o);

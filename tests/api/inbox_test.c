@@ -3368,6 +3368,31 @@ static void test_late_look_counts_from_the_read(void **state)
     avito_client_close(&d->client);
 }
 
+static void count_looks_at_a(struct service *s, const char *request)
+{
+    s->faults += strstr(request, "/chats/a/messages") != NULL ? 1u : 0u;
+}
+
+/* The longest overlap there is ends after all others, and not before. */
+static void test_late_look_of_the_longest_overlap(void **state)
+{
+    static char records[AVITO_INBOX_CHATS_SIZE(32)];
+    unsigned looks[2];
+    (void)state;
+    for (unsigned longest = 0; longest < 2; longest++) {
+        struct device *d = dated_device(20, AVITO_START_SINCE, 100);
+        d->options.overlap_s = longest != 0 ? UINT32_MAX : 86400;
+        remember_chats(d, records, sizeof records);
+        service.fault = count_looks_at_a;
+        write_message("a", "a1", 90);
+        assert_within(d, 3, "a1 ");
+        assert_polls(d, 10, "");
+        looks[longest] = service.faults;
+        avito_client_close(&d->client);
+    }
+    assert_int_equal(looks[1], looks[0]);
+}
+
 /* After a burst the late looks are spread: at most 20 in a poll, and the others wait. */
 static void test_late_looks_are_spread(void **state)
 {
@@ -3965,6 +3990,7 @@ int main(void)
         cmocka_unit_test(test_mark_in_pieces),
         cmocka_unit_test(test_calls_end_in_time),
         cmocka_unit_test(test_late_look_counts_from_the_read),
+        cmocka_unit_test(test_late_look_of_the_longest_overlap),
         cmocka_unit_test(test_late_looks_are_spread),
         cmocka_unit_test(test_overrun_beside_a_refused_chat),
         cmocka_unit_test(test_damaged_states_are_none),
