@@ -411,7 +411,7 @@ FOLDERS = {
     "tiny": "AVITO_TINY: what is linked, and what its lack says",
     "port": "the same tests, and the program `avito`, on other machines, compilers and C libraries",
     "compile": "every configuration, warnings as errors",
-    "fuzz": "fuzz targets and what they found",
+    "fuzz": "fuzz targets, what they found, and the hours that each had (`hours.txt`, by `make fuzz-hours`)",
     "world": "seeds of a simulated world in which everything goes wrong",
     "check": "scripts: documents, examples, pictures, tables, style",
     "avito": "the program `avito` as people and scripts use it, and its rooms",
