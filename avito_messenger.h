@@ -10593,10 +10593,10 @@ AVITO_API void avito_enable_inbox_records(avito_inbox_options *options);
 
 /* Loads the stored state. AVITO_OK, ARGUMENT, ROOM (state_cap, or an arena under 512 bytes), BUSY (a
  * call is under way on the client), HOOK, OPTION_STATE (what is stored is another account's; it is
- * left as it is). In a round the client is used by the inbox while avito_inbox_next() returns
- * AVITO_AGAIN: a call of yours is BUSY then. Between rounds, and whenever it returns something else
- * than AVITO_AGAIN or an error of one row, the client is free for your own calls until the next one.
- * avito_cancel() is legal at any moment. */
+ * left as it is), with AVITO_TINY OPTION_CHATS. In a round the client is used by the inbox while
+ * avito_inbox_next() returns AVITO_AGAIN: a call of yours is BUSY then. Between rounds, and whenever it
+ * returns something else than AVITO_AGAIN or an error of one row, the client is free for your own calls
+ * until the next one. avito_cancel() is legal at any moment. */
 AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
                                const avito_inbox_options *options);
 
@@ -21959,6 +21959,7 @@ static int avitoi_store_send_now(avito_client *client, avito_store *s, int64_t u
                                  const char *image_id, avito_arena *arena, avito_outcome *outcome)
 {
     const size_t used = arena->used;
+    avitoi_call_result (*const settle)(avito_client * c, int result) = client->settle;
     avito_store_send *send = &s->priv.once;
     avito_message sent;
     int rc = avitoi_store_baseline(client, s, user_id, arena);
@@ -21970,9 +21971,11 @@ static int avitoi_store_send_now(avito_client *client, avito_store *s, int64_t u
     }
     send->begun = avito_posix_unix_time(NULL);
     send->outcome = AVITO_CANNOT_TELL;
+    client->settle = NULL; /* its baseline is of another send: ours is in the note */
     rc = image_id == NULL ? avito_send_message(client, user_id, send->chat_id, send->text, arena, &sent)
                           : avito_send_image_message(client, user_id, send->chat_id, image_id, arena,
                                                      &sent);
+    client->settle = settle;
     *outcome = client->error.outcome;
     if (*outcome != AVITO_CANNOT_TELL) {
         const int noted = avitoi_store_ended(s, *outcome, rc == AVITO_OK ? sent.id.ptr : NULL);

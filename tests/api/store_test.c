@@ -967,6 +967,27 @@ static void a_dry_run_leaves_no_note(void **state)
     lane_end(&l);
 }
 
+/* A lane that settles its own sends: the baseline of those is not that of a send with a note. */
+static void a_lane_that_settles(void **state)
+{
+    static const char *const answers[] = {LIST(ROW("m1", "1", "hi")), NULL};
+    avito_outcome outcome = AVITO_SENT;
+    avito_sent_query baseline;
+    struct lane l;
+
+    (void)state;
+    assert_int_equal(open_store(folder, "id"), AVITO_OK);
+    lane_of_answers(&l, answers, 2);
+    memset(&baseline, 0, sizeof baseline); /* of a chat that was empty */
+    assert_int_equal(avito_confirm_sends(&l.client, &baseline), AVITO_OK);
+    script_connect(&l.script);
+    script_request(&l.script);
+    script_answer_json(&l.script, 200, answers[0], strlen(answers[0]));
+    assert_true(send_once(&l, "k", "hi", &outcome) < 0);
+    assert_int_equal(outcome, AVITO_CANNOT_TELL);
+    lane_free(&l);
+}
+
 /* Another program with the same folder, which does something while this one sends. */
 static struct {
     const avito_transport_functions *below;
@@ -1768,6 +1789,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(keys_and_names, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_key_is_sent_once, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_dry_run_leaves_no_note, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_lane_that_settles, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_key_that_another_program_forgets, make_folder,
                                         remove_folder),
         cmocka_unit_test_setup_teardown(a_key_that_is_free_again, make_folder, remove_folder),
