@@ -41,6 +41,23 @@ def answers(stack):
     return not good
 
 
+def answers_once(stack, plan, what):
+    """The service has the first answer, and says otherwise: the example does not answer that chat again."""
+    with Simulator("--chats", "1") as service:
+        service.door("fault", {"plan": plan})
+        running = subprocess.Popen([f"build/transports/answer_{stack}", service.ports["tls"]],
+                                   stdout=subprocess.PIPE, text=True)
+        lines = [running.stdout.readline() for _ in range(3)]  # the line, the error, and the next turn's
+        running.terminate()
+        running.communicate()
+        answered = service.texts(lines[0].split(":")[0]).count("Здравствуйте!")
+    good = answered == 1 and lines[2].endswith(": answered\n")
+    print(f"{'ok' if good else 'not ok'} - {stack}: the example answers once, also where {what} is lost")
+    if not good:
+        print(f"# {answered} {lines}")
+    return not good
+
+
 def main():
     failed = 0
     for alone in ("flash", "flash_32", "esp", "bare"):
@@ -51,6 +68,8 @@ def main():
     failed |= tell("lwip", {})
     for stack in ("freertos", "riot"):
         failed |= answers(stack)
+    failed |= answers_once("riot", "send_message:stored_no_answer:1", "the result")
+    failed |= answers_once("riot", "mark_chat_as_read:status=503:1", "the mark")
     return failed != 0
 
 
