@@ -148,12 +148,18 @@ class Avito
         return ok();
     }
 
-    /* `chat_id` may be that of the present message. */
+    /* `chat_id` may be that of the present message. False: result() says why. */
     bool send(const char *chat_id, const char *text)
     {
         result_ = who() ? avito_send_message(&client_, user_id_, chat_id, text, nullptr, nullptr)
                         : result_;
         return ok();
+    }
+
+    /* After send() was false: the text may have arrived all the same, and would come twice if it were sent again. */
+    bool perhapsSent() const
+    {
+        return avito_last_error(&client_)->outcome == AVITO_CANNOT_TELL;
     }
 
     bool markAsRead(const char *chat_id)

@@ -58,6 +58,10 @@ static void sketch(char **argv)
         snprintf(unread, sizeof unread, "%s", c.id.ptr);
     }) && unread[0] != '\0');
     check("send", avito.send(unread, "Здравствуйте!"));
+    check("... surely", !avito.perhapsSent());
+    fake_reset_after(20); /* in the answer */
+    check("a send whose answer is lost",
+          !avito.send(unread, "Это потерялось") && avito.perhapsSent());
     check("mark as read", avito.markAsRead(unread));
     avito.next(message); /* from now on: what came in this second counts as old */
     delay(1500);

@@ -20,5 +20,5 @@ void loop()
 {
     avito_message message;
 
-    if (avito.next(message) && (avito_classify(&message) != AVITO_CLASS_BUYER || avito.send(message.chat_id.ptr, "Здравствуйте!"))) { avito.accept(); }
+    if (avito.next(message) && (avito_classify(&message) != AVITO_CLASS_BUYER || avito.send(message.chat_id.ptr, "Здравствуйте!") || avito.perhapsSent())) { avito.accept(); }
 }
