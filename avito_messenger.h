@@ -21451,6 +21451,16 @@ AVITO_API int avito_store_load_token(void *ctx, avito_token *token)
     return strcmp(at, "end\n") == 0 ? (int)AVITO_OK : (int)AVITO_END;
 }
 
+/* A value with a line end in it would be read back as another one. */
+static bool avitoi_store_has_lines(const char *text, size_t len, size_t wanted)
+{
+    size_t i;
+    for (i = 0; i < len; i++) {
+        wanted -= text[i] == '\n';
+    }
+    return wanted == 0;
+}
+
 AVITO_API int avito_store_save_token(void *ctx, const avito_token *token)
 {
     avito_store *s = (avito_store *)ctx;
@@ -21468,9 +21478,9 @@ AVITO_API int avito_store_save_token(void *ctx, const avito_token *token)
     avitoi_store_line(&w, "refresh",
                       token->refresh_token.ptr != NULL ? token->refresh_token.ptr : "");
     avitoi_write_text(&w, "end\n");
-    if (w.total >= sizeof s->priv.text) {
+    if (w.total >= sizeof s->priv.text || !avitoi_store_has_lines(s->priv.text, w.len, 7)) {
         errno = 0;
-        return avitoi_store_failed(s, "tokens", "the tokens are too long to store");
+        return avitoi_store_failed(s, "tokens", "the tokens are too long to store, or hold a line end");
     }
     rc = avitoi_store_lock(s);
     if (rc == AVITO_OK) {
@@ -22125,7 +22135,8 @@ AVITO_API int avito_image_from_file(avito_image_file *image, const char *path)
         return AVITO_ERR_ARGUMENT;
     }
     memset(image, 0, sizeof *image);
-    image->priv.fd = avitoi_posix_open(path);
+    /* Opened so, a pipe does not wait for its writer. */
+    image->priv.fd = avitoi_store_open_at(AT_FDCWD, path, O_RDONLY | O_NONBLOCK);
     if (image->priv.fd < 0) {
         return AVITO_ERR_FILE;
     }

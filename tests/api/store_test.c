@@ -671,8 +671,16 @@ static void tokens_are_given_to_whom_they_belong(void **state)
     memset(longer, 'a', sizeof longer - 1);
     token.access_token = str(longer);
     assert_int_equal(avito_store_save_token(&store, &token), AVITO_ERR_FILE);
+    token.access_token = str("a token");
+    token.refresh_token = str("of two\nlines");
+    assert_int_equal(avito_store_save_token(&store, &token), AVITO_ERR_FILE);
+    assert_non_null(
+        strstr(avito_store_problem(&store), "tokens: the tokens are too long to store, or hold"));
     assert_int_equal(avito_store_load_token(&store, &token), AVITO_OK);
     assert_true(avito_str_equal(token.access_token, "alone"));
+    avito_store_close(&store);
+    assert_int_equal(open_store(folder, "an id of two\nlines"), AVITO_OK);
+    assert_int_equal(save_token(1), AVITO_ERR_FILE);
 }
 
 static int stop_at_once(void *ctx, const avito_store_send *send)
@@ -1733,6 +1741,12 @@ static void pictures_from_files(void **state)
     assert_int_equal(truncate(path, (off_t)AVITO_IMAGE_MAX + 1), 0);
     assert_int_equal(avito_image_from_file(&image, path), AVITO_ERR_TOO_LARGE);
     assert_int_equal(avito_image_from_file(&image, folder), AVITO_ERR_FILE);
+    assert_int_equal(avito_image_from_file(&image, "/dev/zero"), AVITO_ERR_ARGUMENT);
+    assert_int_equal(mkfifo(in_folder("pipe"), 0600), 0);
+    (void)alarm(20); /* nobody writes into it: a wait would have no end */
+    assert_int_equal(avito_image_from_file(&image, in_folder("pipe")), AVITO_ERR_FILE);
+    assert_int_equal(errno, ESPIPE);
+    (void)alarm(0);
     (void)snprintf(path, sizeof path, "%s/%s", folder, files[0].name);
     disk.fail_errno = EIO;
     disk.ask_at = disk.asks + 1; /* fstat() */
