@@ -358,7 +358,7 @@ int main(int argc, char **argv)
     o.buffer_cap = sizeof connections[0].buffer;
     if (avito_webhook_init(&connections[0].webhook, &o, now_ms()) != AVITO_OK || port < 1 ||
         port > 65535) {
-        fprintf(stderr, "AVITO_WEBHOOK_PATH=/avito/<secret> %s [port]\n", argv[0]);
+        fprintf(stderr, "usage: AVITO_WEBHOOK_PATH=/avito/SECRET 12_webhook_server [PORT]\n");
         return 2;
     }
     for (int i = 0; i < CONNECTIONS; i++) {

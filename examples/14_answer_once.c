@@ -45,8 +45,11 @@ int main(int argc, char **argv)
     avito_posix_options o = {.folder = argv[1], .client.retries = 3};
     avito_inbox inbox;
     avito_message message;
-    int rc = argc == 3 ? avito_posix_sign_in(&a, &o) : AVITO_ERR_ARGUMENT;
 
+    if (argc != 3) {
+        return fprintf(stderr, "usage: 14_answer_once FOLDER TEXT\n"), 2;
+    }
+    int rc = avito_posix_sign_in(&a, &o);
     avito_inbox_options in = avito_posix_inbox_options(&a, a.self.id);
     in.start = AVITO_START_UNREAD;
     rc = rc ? rc : avito_inbox_init(&inbox, &a.client, &in);
@@ -59,7 +62,7 @@ int main(int argc, char **argv)
             break; /* this TEXT can never be sent: another one goes to the same chats */
         }
         if (rc >= 0 || rc == AVITO_ERR_ID || rc == AVITO_ERR_BAD_REQUEST ||
-            rc == AVITO_ERR_FORBIDDEN || rc == AVITO_ERR_NOT_FOUND) {
+            rc == AVITO_ERR_STATUS || (rc <= AVITO_ERR_FORBIDDEN && rc > AVITO_ERR_RATE)) {
             (void)avito_inbox_accept(&inbox); /* after any other error the message comes again */
         }
         (void)avito_posix_perror(&a, rc);

@@ -15,8 +15,11 @@ int main(int argc, char **argv)
     avito_image_file photo;
     avito_uploaded_image up;
     const char *to = argv[1];
-    int rc = argc == 4 ? avito_posix_sign_in(&a, NULL) : AVITO_ERR_ARGUMENT;
 
+    if (argc != 4) {
+        return fprintf(stderr, "usage: 16_photo CHAT PHOTO CAPTION\n"), 2;
+    }
+    int rc = avito_posix_sign_in(&a, NULL);
     rc = rc ? rc : avito_image_from_file(&photo, argv[2]);
     rc = rc ? rc : avito_upload_image(&a.client, a.self.id, &photo.source, &a.arena, &up);
     rc = rc ? rc : avito_send_image_message(&a.client, a.self.id, to, up.image_id.ptr, NULL, NULL);

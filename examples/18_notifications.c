@@ -66,14 +66,17 @@ static void turn(const char *path, int wants, uint32_t ms)
 
 int main(int argc, char **argv)
 {
-    avito_posix_options o = {.folder = argc == 4 ? argv[3] : NULL, .client.never_wait = true};
     struct sockaddr_in here = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     avito_message m;
     avito_self me = {.id = 0};
-    int rc = argc == 4 ? avito_posix_open(&a, &o) : AVITO_ERR_ARGUMENT;
 
+    if (argc != 4) {
+        return fprintf(stderr, "usage: 18_notifications PORT PATH FOLDER\n"), 2;
+    }
+    avito_posix_options o = {.folder = argv[3], .client.never_wait = true};
+    int rc = avito_posix_open(&a, &o);
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
-    here.sin_port = htons((uint16_t)(argc == 4 ? atoi(argv[1]) : 0));
+    here.sin_port = htons((uint16_t)atoi(argv[1]));
     for (int i = 0; i < FDS; i++) {
         fds[i] = (struct pollfd){.fd = -1, .events = POLLIN};
     }

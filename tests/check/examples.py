@@ -159,7 +159,7 @@ def readme():
         check("set AVITO_CLIENT_SECRET" in err, "the README's program says what is missing", err)
 
 
-LINES = {"14_answer_once": 40, "15_notifier": 30, "16_photo": 15, "17_json_lines": 40, "18_notifications": 60}
+LINES = {"14_answer_once": 42, "15_notifier": 30, "16_photo": 17, "17_json_lines": 40, "18_notifications": 62}
 
 
 def short_ones():
@@ -169,6 +169,17 @@ def short_ones():
             code = re.sub(r"/\*.*?\*/", "", file.read(), flags=re.S)
         count = sum(1 for line in code.splitlines() if line.strip() not in ("", "{", "}"))
         check(count <= most, f"{name} has {count} lines, at most {most}")
+
+
+def usages():
+    """Without the arguments that it needs, an example says which, and nothing else."""
+    for path in sorted(glob.glob("examples/[0-9][0-9]_*.c")):
+        name = os.path.basename(path)[:-2]
+        with open(path, encoding="utf-8") as file:
+            if "argv[1]" not in file.read() and name != "08_own_transport":
+                continue
+        _, err = run(None, name, code=2)
+        check(re.fullmatch(rf"usage: (\w+=\S+ )?{name} .+\n", err), f"{name} without arguments says what to give", err)
 
 
 def photo():
@@ -250,21 +261,28 @@ def answer_once():
               "14_answer_once leaves a chat alone in which a person has written", service.texts(written), program.said)
 
 
+def chats_that_ask(service):
+    ids = [service.door("chat", {})["chat_id"] for _ in range(2)]
+    for chat in ids:
+        service.door("message", {"chat_id": chat, "text": "Ещё продаётся?"})
+    return ids
+
+
 def answer_refused():
     """What can never be sent is not tried again for ever."""
     with Simulator("--chats", "0") as service, tempfile.TemporaryDirectory() as folder:
-        ids = [service.door("chat", {})["chat_id"] for _ in range(2)]
-        for chat in ids:
-            service.door("message", {"chat_id": chat, "text": "Ещё продаётся?"})
+        ids = chats_that_ask(service)
         for text in (" ", "д" * 1001, "д" * 9999):
             _, err = run(service, "14_answer_once", f"{folder}/state", text, code=1)
             check(err.count("\n") == 1, "14_answer_once ends by a text that cannot be sent, and says why", err)
-        service.door("fault", {"plan": "send_message:status=400:1"})
-        with Running(service, "14_answer_once", f"{folder}/state", "Да") as program:
-            wait_for(lambda: sum(service.texts(chat).count("Да") for chat in ids) == 1)
-            time.sleep(3)
-        check(sorted(service.texts(chat).count("Да") for chat in ids) == [0, 1] and program.said.count("400") == 1,
-              "14_answer_once: a refusal is said once, and the other buyer has an answer", program.said)
+        for status, said in ((400, "400"), (422, "unexpected status")):
+            service.door("fault", {"plan": f"send_message:status={status}:1"})
+            with Running(service, "14_answer_once", f"{folder}/state", "Да") as program:
+                wait_for(lambda: sum(service.texts(chat).count("Да") for chat in ids) == 1)
+                time.sleep(3)
+            check(sorted(service.texts(chat).count("Да") for chat in ids) == [0, 1] and program.said.count(said) == 1,
+                  f"14_answer_once: a refusal, {status}, is said once, and the other buyer has an answer", program.said)
+            ids = chats_that_ask(service)
 
 
 def notifier():
@@ -697,7 +715,7 @@ def main():
     lines = set()
     for path in sorted(glob.glob("examples/[0-9][0-9]_*.c")):
         example(path, lines)
-    for part in (russian, readme, readme_commands, short_ones, sending, chats, images, photo, another_library, own_transport,
+    for part in (russian, readme, readme_commands, short_ones, usages, sending, chats, images, photo, another_library, own_transport,
                  odd_answers, one_chat_fails, notifications, notifier, json_lines, ring_and_poll, errors, bot_in_trouble, bot, answer_once, answer_refused):
         part()
 
