@@ -98,7 +98,7 @@ def words_of_the_command_line(home):
     for words, status, said in [
             ([], 0, "usage: avito"), (["--help"], 0, "usage: avito"), (["help", "send"], 0, "--split"),
             (["send", "--help"], 0, "--split"), (["--version"], 0, "BearSSL"),
-            (["sned"], 2, "did you mean send? See: avito help"), (["xyzzy"], 2, "no command xyzzy; see: avito help"),
+            (["sned"], 2, "did you mean send? See: avito help"), (["--json", "chats"], 2, "--json: options stand behind the command"), (["--version", "-x"], 2, "-x: options stand"), (["xyzzy"], 2, "no command xyzzy; see: avito help"),
             (["chats", "--jsn"], 2, "did you mean --json?"),
             (["chats", "--limit", "0"], 2, "from 1 to"), (["chats", "--limit"], 2, "needs a value"),
             (["chats", "--type", "x"], 2, "u2i u2u a2u"), (["chats", "--json=1"], 2, "has no value"),
@@ -114,11 +114,24 @@ def words_of_the_command_line(home):
             (["webhook", "add", "shop.example"], 2, "begins with https://"),
             (["chats", "-a", "../config"], 2, "no account ../config"), (["export", "a", "b"], 2, "too many: b"),
             (["chats", "--format", "%(nmae)"], 2, "%(name)"),
+            (["chats", "--all", "-l", "3"], 2, "--all and --limit do not go together; see: avito chats --help"),
+            (["messages", "a", "--limit=3", "--all"], 2, "--all and --limit do not"), (["whoami", "--json", "--format", "%(id)"], 2, "--json and --format do not"),
+            (["webhook", "list", "-j", "--format", "%(url)"], 2, "--json and --format do not"), (["watch", "--unread", "--since", "1"], 2, "--since and --unread do not"),
+            (["watch", "--exec", "true", "--format", "%(id)"], 2, "--exec and --format do not"), (["watch", "--give-up", "2"], 2, "--give-up is nothing without --exec"),
+            (["watch", "-x", "true", "-x", "true"], 2, "--exec stands twice"), (["send", "a", "--image", "a", "--image", "b"], 2, "--image stands twice"),
+            (["chats", "-t", "u2i", "--type", "u2u"], 2, "--type stands twice"), (["login", "a", "--account", "b"], 2, "two names: a and --account b"),
+            *(([*words, option], 2, f"avito {words[0]} has no option {option}") for words, option in (
+               (["gateway"], "--dry-run"), (["gateway"], "--json"), (["gateway"], "--account"), (["watch"], "--dry-run"), (["login"], "--dry-run"))),
             (["block", "x"], 2, "not an id"), (["completion", "tcsh"], 2, "bash, zsh and fish"),
             (["block", "1", "-i", "2", "-i", "3"], 2, "one --item"), (["watch", "--since", "soon"], 2, "not a time"), (["watch", "--since", "9" * 20], 2, "not a time"), (["send", "a"], 2, "text is missing")]:
         done = home.run(*words)
         check("avito " + " ".join(words), done.returncode == status and said in done.stdout + done.stderr,
               f"{done.returncode} {done.stdout[:200]} {done.stderr[:200]}")
+    done = home.run("chats", XDG_STATE_HOME="/" + "x" * 4000)
+    check("a folder whose name is too long is said", done.returncode == 2 and "XDG_STATE_HOME: File name too long" in done.stderr, done)
+    done = [home.run(*words).stdout for words in (["help", "chats"], ["help", "gateway"], ["completion", "zsh"])]
+    check("help and completion have no option that the command has not", "--dry-run" in done[0] and "--dry-run" not in done[1] and
+          "--dry-run" not in done[2].partition(" gateway) ")[2].partition(";;")[0], done[1:])
     russian = home.run("help", LC_ALL="ru_RU.UTF-8")
     check("help in Russian", "вызов: avito" in russian.stdout)
 
@@ -135,7 +148,7 @@ def completions_and_manual(home):
                           check=False) if shutil_which("groff") else None
     if done:
         check("the manual page is valid", done.returncode == 0 and done.stderr == "", done.stderr[:300])
-    for command in re.findall(r"^  (\w+) ", home.run("help").stdout.split("all commands")[0], re.M):
+    for command in re.findall(r"^  (\w+) ", home.run("help").stdout.split("commands take")[0], re.M):
         check(f"the manual page has {command}", f".SS avito {command}" in page)
     letters = re.findall(r"^  (-\w, --\S+)", home.run("watch", "--help").stdout, re.M)
     missing = [name for name in letters if f"\n.B {name}" not in page.replace("\\-", "-")]
@@ -268,6 +281,54 @@ def sending(service, home):
     check("block", home.run("block", "115721966", "--reason", "spam").returncode == 0)
 
 
+def pictures_that_are_none(home, folder):
+    """No file name makes it wait for ever."""
+    chat, pipe = first_chat(home), f"{folder}/pipe"
+    os.mkfifo(pipe)
+    with open(f"{folder}/empty", "wb"):
+        pass
+    for path, status, said in ((pipe, 1, "a pipe: save the picture"), ("/dev/zero", 2, "this is no JPEG"), ("/dev/null", 2, "this is no JPEG"),
+                               (f"{folder}/empty", 2, "this is no JPEG")):
+        done = home.run("send", chat, "--image", path)
+        check(f"send --image {os.path.basename(path)} says why not", done.returncode == status and f"{path}: {said}" in done.stderr, done)
+    done = home.run("send", chat, "--image", pipe, LC_ALL="ru_RU.UTF-8")
+    check("... in Russian too", done.returncode == 1 and "это канал" in done.stderr, done)
+    with open("/dev/zero", "rb") as endless:
+        done = subprocess.run([PROGRAM, "login"], stdin=endless, capture_output=True, text=True, timeout=60, env=home.environment, check=False)
+    check("login from what never ends is status 2", done.returncode == 2 and "too long" in done.stderr, done)
+
+
+def asked_to_wait(service, home):
+    """The service asks for a pause: whoever waits is told how long, and no longer than a command may take."""
+    chat = first_chat(home)
+    for words, locale, said in ((["send", chat, "после паузы"], "C.UTF-8", "avito: the service asks to wait 6 s: waiting\n"),
+                                (["chats"], "ru_RU.UTF-8", "avito: сервис просит подождать 6 с: жду\n"), (["send", chat, "молча", "--quiet"], "C.UTF-8", "")):
+        operation = "send_message" if words[0] == "send" else "get_chats"
+        service.door("fault", {"plan": f"{operation}:status=429,retry_after=6:1"})
+        began = time.monotonic()
+        done = home.run(*words, LC_ALL=locale)
+        check(f"{words[0]} {words[-1]}: a pause of 6 s is said once, and kept", done.returncode == 0 and done.stderr.replace("Sent.\n", "") == said and
+              time.monotonic() - began >= 6, done)
+    check("... and then sent, once", [service.texts(chat).count(text) for text in ("после паузы", "молча")] == [1, 1], service.texts(chat))
+    service.door("fault", {"plan": "send_message:status=429,retry_after=86400:1"})
+    done = home.run("send", chat, "завтра")
+    check("a pause of a day is not waited for, and said", done.returncode == 5 and done.stderr.count("asks to wait 86400 s\n") == 1 and
+          service.texts(chat).count("завтра") == 0, done)
+    state = {"XDG_STATE_HOME": f"{home.folder}/state of pauses"}
+    home.run("watch", "--timeout", "1", **state)
+    service.door("fault", {"plan": "get_chats:status=429,retry_after=120:9"})
+    began = time.monotonic()
+    done = home.run("watch", "--timeout", "3", **state)
+    service.door("fault", {"clear": True})
+    check("watch --timeout holds while the service asks for a longer pause", done.returncode == 7 and time.monotonic() - began < 15 and "wait 120 s" in done.stderr, done)
+    done = home.run("watch", "--timeout", "1", "--since", "1", **state)
+    check("watch --since after the first run says that it does not count", done.returncode == 7 and "count in the first run" in done.stderr, done)
+    done = home.run("watch", "--timeout", "1", "--unread", LC_ALL="ru_RU.UTF-8", **state)
+    check("... --unread, too, in Russian", "при первом запуске" in done.stderr, done)
+    done = home.run("watch", "--timeout", "9", "--count", "1", "--since", "1", XDG_STATE_HOME=f"{home.folder}/first")
+    check("... in the first run it does, and nothing is said", done.returncode == 0 and done.stderr == "", done)
+
+
 def unheard(service, home):
     """What was done, and cannot be printed, is not to be done again."""
     chat = first_chat(home)
@@ -297,6 +358,22 @@ def unheard(service, home):
                         (["webhook", "add", "https://shop.example/a"], "Subscribed."), (["webhook", "remove", "https://shop.example/a"], "Unsubscribed.")):
         done = into_full(*words, "--json")
         check(f"{' '.join(words[:2])} into a full disk is status 1, and says that it is done", done.returncode == 1 and said in done.stderr and "No space" in done.stderr, done)
+
+
+def interrupted_send(service, home):
+    """Ctrl-C while a message may have left: a person is told not to send it again."""
+    chat = first_chat(home)
+    before = service.door("stats")["operations"]["send_message"]["served"]
+    for locale, said in (("C.UTF-8", "do not send it again, but ask later: avito confirm"), ("ru_RU.UTF-8", "не отправляйте снова")):
+        service.door("fault", {"plan": "send_message:delay=5000:1"})
+        program = home.start("send", chat, "прервано", LC_ALL=locale)
+        before += 1
+        wait_for(lambda: service.door("stats")["operations"]["send_message"]["served"] >= before, 20)
+        program.send_signal(signal.SIGINT)
+        said_now = program.communicate(timeout=20)[1]
+        check(f"Ctrl-C in a send says that it may have left, {locale}", program.returncode == -signal.SIGINT and said in said_now, (program.returncode, said_now))
+    service.door("fault", {"clear": True})
+    check("... and confirm tells", home.run("confirm", chat, "прервано").returncode in (0, 6))
 
 
 def doubts(service, home):
@@ -620,6 +697,11 @@ def login(service, folder):
         fcntl.flock(other, fcntl.LOCK_EX)
         done = home.run("login", stdin=f"{client_id}\n{secret}\n")
         check("a second login at once is told to wait", done.returncode == 1 and "credentials.new: another program has it" in done.stderr, done.stderr)
+    done = home.run("login", "second", stdin=f"{client_id}\n;{secret}\n")
+    check("a secret that would be read back as a comment is status 2", done.returncode == 2 and "begins with ;" in done.stderr, done)
+    done = home.run("login", AVITO_ACCOUNT="third", stdin=f"{client_id}\n{secret}\n")
+    check("login takes its name from AVITO_ACCOUNT, as all commands do", done.returncode == 0 and os.path.exists(f"{folder}/state/avito/third/credentials"), done)
+    shutil.rmtree(f"{folder}/state/avito/third")
     login_by_consent(service, home, client_id, secret)
     interrupted_login(home)
     os.chmod(path, 0o644)
@@ -974,6 +1056,16 @@ def made_up(folder):
                   everything_in_file(f"{folder}/aa.mp4.part") == "half of", done)
 
 
+def refresh_token_of_two_lines(folder):
+    """What the service says must be read back as it was, or is not kept, which is said."""
+    with MadeUp({"/token": {"access_token": "t", "refresh_token": "one\ntwo", "expires_in": 86400, "token_type": "Bearer"}}) as service:
+        home = Home(service, folder)
+        for locale, said in (("C.UTF-8", "tokens: the tokens are too long to store, or hold a line end"), ("ru_RU.UTF-8", "или с концом строки")):
+            done = home.run("login", "--browser", "other", stdin="id\nsecret\ncode\n", LC_ALL=locale)
+            check(f"a refresh token with a line end is status 1, {locale}", done.returncode == 1 and said in done.stderr and
+                  not os.path.exists(f"{folder}/state/avito/other/tokens"), done)
+
+
 def faketime():
     """libfaketime, which shows one program another time."""
     found = glob.glob("/usr/lib/*/faketime/libfaketime.so.1")
@@ -1148,7 +1240,10 @@ def main():
         json_of_every_command(service, home)
         lines_as_asked(home)
         sending(service, home)
+        pictures_that_are_none(home, folder)
         unheard(service, home)
+        asked_to_wait(service, home)
+        interrupted_send(service, home)
         doubts(service, home)
         ten_at_once(service, home)
         watching(service, home, folder)
@@ -1161,7 +1256,7 @@ def main():
         full_disk(service, home, folder)
         interrupted_service(service, home)
     bad_certificates()
-    for scene in (paths_of_urls, made_up, notified, notified_in_vain):
+    for scene in (paths_of_urls, made_up, refresh_token_of_two_lines, notified, notified_in_vain):
         with tempfile.TemporaryDirectory() as folder:
             scene(folder)
     with Simulator("--chats", "1") as service, tempfile.TemporaryDirectory() as folder:

@@ -122,6 +122,28 @@ const uint32_t common_options = OPTION_BIT(OPTION_HELP) | OPTION_BIT(OPTION_ACCO
                                 OPTION_BIT(OPTION_CONFIG) | OPTION_BIT(OPTION_JSON) |
                                 OPTION_BIT(OPTION_QUIET) | OPTION_BIT(OPTION_DRY_RUN);
 
+/* Commands that lack some of them, which they would ignore, or not keep to. */
+static const struct {
+    const char *command;
+    uint32_t options;
+} lacking[] = {
+    {"login", OPTION_BIT(OPTION_DRY_RUN)},
+    {"watch", OPTION_BIT(OPTION_DRY_RUN)},
+    {"gateway", OPTION_BIT(OPTION_ACCOUNT) | OPTION_BIT(OPTION_JSON) | OPTION_BIT(OPTION_DRY_RUN)},
+};
+
+/* What options ask of each other, in every command that has both: that the other one is missing (of an option itself:
+ * that it stands once), or, with `needs`, that it is there. */
+static const struct {
+    uint8_t one, other;
+    bool needs;
+} rules[] = {
+    {OPTION_ALL, OPTION_LIMIT, false},    {OPTION_JSON, OPTION_FORMAT, false},
+    {OPTION_SINCE, OPTION_UNREAD, false}, {OPTION_EXEC, OPTION_FORMAT, false},
+    {OPTION_GIVE_UP, OPTION_EXEC, true},  {OPTION_IMAGE, OPTION_IMAGE, false},
+    {OPTION_TYPE, OPTION_TYPE, false},    {OPTION_EXEC, OPTION_EXEC, false},
+};
+
 #define ANY UINT16_MAX
 
 /* The names that --format knows. */
@@ -235,15 +257,17 @@ const command commands[] = {
       "behind "
       "the picture. A text has at most 1,000 characters: --split "
       "sends a longer one in "
-      "parts. Nothing is sent twice: when it is not known whether a message arrived, the status is "
+      "parts. One that begins with a dash stands behind --. Nothing is sent twice: when it is not "
+      "known whether a message arrived, the status is "
       "6, and avito confirm "
-      "finds out.",
+      "finds out. Where the service asks for a pause, it waits, ten minutes at most, and says so.",
       "С - текст читается со стандартного ввода. С --image текст уходит вторым сообщением, после "
       "картинки. В тексте не больше 1000 знаков: --split "
-      "отправляет длинный частями. "
+      "отправляет длинный частями. Текст, который начинается с дефиса, пишут после --. "
       "Ничто не отправляется дважды: если неизвестно, дошло ли сообщение, код возврата 6, а avito "
       "confirm это "
-      "выяснит."},
+      "выяснит. Если сервис просит паузу, программа ждёт, не дольше десяти минут, и говорит об "
+      "этом."},
      run_send,
      SEND_FIELDS,
      NULL},
@@ -476,9 +500,19 @@ bool offers_option(const command *c, int id)
            (id == OPTION_FORMAT && c->fields != NULL);
 }
 
+bool takes_common(const command *c, int id)
+{
+    uint32_t taken = common_options;
+
+    for (size_t i = 0; c != NULL && i < sizeof lacking / sizeof *lacking; i++) {
+        taken &= strcmp(lacking[i].command, c->name) == 0 ? ~lacking[i].options : taken;
+    }
+    return (taken & OPTION_BIT(id)) != 0;
+}
+
 static bool option_applies(const command *c, int id)
 {
-    return (common_options & OPTION_BIT(id)) != 0 || offers_option(c, id);
+    return takes_common(c, id) || offers_option(c, id);
 }
 
 static const char *near_option(const command *c, const char *name)
@@ -496,11 +530,17 @@ static const char *near_option(const command *c, const char *name)
 
 /* ---- the command line ---- */
 
-static int wrong(const command *c, sentence what, const char *name)
+/* `what` has one name in it, or two. */
+static int wrong_pair(const command *c, sentence what, const char *name, const char *other)
 {
-    fprintf(stderr, say(what), name);
+    fprintf(stderr, say(what), name, other);
     fprintf(stderr, say(TEXT("; see: avito %s --help\n", "; см.: avito %s --help\n")), c->name);
     return EXIT_USAGE;
+}
+
+static int wrong(const command *c, sentence what, const char *name)
+{
+    return wrong_pair(c, what, name, NULL);
 }
 
 static int unknown_option(const command *c, const char *name)
@@ -551,6 +591,16 @@ static bool is_one_of(const char *words, const char *word)
     return false;
 }
 
+static bool stands_once(int id)
+{
+    size_t i = 0;
+
+    while (i < sizeof rules / sizeof *rules && (rules[i].one != id || rules[i].other != id)) {
+        i++;
+    }
+    return i < sizeof rules / sizeof *rules;
+}
+
 /* Checks an option's value against its table, and keeps it. */
 static int take_value(const command *c, int id, const char *value, arguments *out)
 {
@@ -558,6 +608,9 @@ static int take_value(const command *c, int id, const char *value, arguments *ou
         fprintf(stderr, say(TEXT("--%s takes one of: %s\n", "--%s бывает: %s\n")), options[id].name,
                 options[id].words);
         return EXIT_USAGE;
+    }
+    if (out->values[id] != NULL && stands_once(id)) {
+        return wrong(c, TEXT("--%s stands twice", "--%s указан дважды"), options[id].name);
     }
     if (id == OPTION_ITEM) {
         if (out->items_count == VALUES_PER_OPTION) {
@@ -630,6 +683,26 @@ static int check_words(const command *c, const arguments *a)
     return a->words_count >= c->words_min ? EXIT_DONE : say_usage(c);
 }
 
+/* Do the options that were given go together? */
+static int check_rules(const command *c, const arguments *a)
+{
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        const int one = rules[i].one, other = rules[i].other;
+
+        if (a->values[one] == NULL || one == other ||
+            (a->values[other] != NULL) == rules[i].needs) {
+            continue;
+        }
+        return wrong_pair(
+            c,
+            rules[i].needs
+                ? TEXT("--%s is nothing without --%s", "--%s бывает только с --%s")
+                : TEXT("--%s and --%s do not go together", "--%s и --%s вместе не бывают"),
+            options[one].name, options[other].name);
+    }
+    return EXIT_DONE;
+}
+
 /* The part that the first word names; NULL: there is none. */
 static const command *part_of(const command *c, const char *word)
 {
@@ -683,6 +756,7 @@ int read_arguments(const command *c, int argc, char **argv, arguments *out)
         return EXIT_DONE;
     }
     status = check_words(c, out);
+    status = status == EXIT_DONE ? check_rules(c, out) : status;
     return status == EXIT_DONE && c->parts != NULL ? choose_part(out) : status;
 }
 

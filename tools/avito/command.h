@@ -93,8 +93,9 @@ typedef struct command {
 extern const command commands[];
 extern const size_t commands_count;
 
-/* Options that every command takes. */
+/* Options that nearly all commands have; whether this one (NULL: any) has it. */
 extern const uint32_t common_options;
+bool takes_common(const command *c, int id);
 
 /* Those of a command and of all its parts. */
 bool offers_option(const command *c, int id);

@@ -350,7 +350,10 @@ static bool folder_of(const char *variable, const char *fallback, const char *re
                 variable);
         return false;
     }
-    return n > 0 && (size_t)n < cap;
+    if ((size_t)n >= cap) {
+        fprintf(stderr, "%s: %s\n", base != NULL ? variable : "HOME", system_text(ENAMETOOLONG));
+    }
+    return (size_t)n < cap;
 }
 
 int config_load(config *c, const char *path)

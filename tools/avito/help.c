@@ -50,16 +50,17 @@ static const struct {
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-static bool has_row(const command *c, int id)
+/* Of a command its own options, or (`common`) those that it has in common with the others. */
+static bool has_row(const command *c, int id, bool common)
 {
-    return c == NULL ? (common_options & OPTION_BIT(id)) != 0 : offers_option(c, id);
+    return common ? takes_common(c, id) : offers_option(c, id);
 }
 
 static bool has_any_row(const command *c)
 {
     int id = 0;
 
-    while (id < OPTIONS && !has_row(c, id)) {
+    while (id < OPTIONS && !has_row(c, id, false)) {
         id++;
     }
     return id < OPTIONS;
@@ -91,12 +92,12 @@ static void name_option(const option_row *o, const char *indent, char *out, size
              o->value != NULL ? " " : "", o->value != NULL ? o->value : "");
 }
 
-static void print_options(const command *c)
+static void print_options(const command *c, bool common)
 {
     for (int id = 0; id < OPTIONS; id++) {
         char name[64];
 
-        if (has_row(c, id)) {
+        if (has_row(c, id, common)) {
             name_option(&options[id], "    ", name, sizeof name);
             print_row(name, 29, say(options[id].what));
         }
@@ -131,8 +132,8 @@ static void print_general_help(void)
     for (size_t i = 0; i < commands_count; i++) {
         print_row(commands[i].name, 15, say(commands[i].what));
     }
-    puts(say(TEXT("\nall commands take:", "\nу всех команд:")));
-    print_options(NULL);
+    puts(say(TEXT("\nmost commands take:", "\nу большинства команд:")));
+    print_options(NULL, true);
     putchar('\n');
     show_words(stdout,
                say(TEXT("Begin with: avito login. More: avito COMMAND --help, man avito",
@@ -152,7 +153,7 @@ void print_command_help(const command *c)
     }
     if (has_any_row(c)) {
         putchar('\n');
-        print_options(c);
+        print_options(c, false);
     }
     if (c->fields != NULL) {
         char *names = NULL;
@@ -168,8 +169,8 @@ void print_command_help(const command *c)
             free(names);
         }
     }
-    puts(say(TEXT("\nall commands take:", "\nу всех команд:")));
-    print_options(NULL);
+    puts(say(TEXT("\nmost commands take:", "\nу большинства команд:")));
+    print_options(c, true);
 }
 
 int run_help(const arguments *a)
@@ -221,12 +222,12 @@ static void roff_term(const char *term, const char *what)
     putchar('\n');
 }
 
-static void roff_options(const command *c)
+static void roff_options(const command *c, bool common)
 {
     for (int id = 0; id < OPTIONS; id++) {
         char name[64];
 
-        if (has_row(c, id)) {
+        if (has_row(c, id, common)) {
             name_option(&options[id], "", name, sizeof name);
             roff_term(name, say(options[id].what));
         }
@@ -245,7 +246,7 @@ static void roff_command(const command *c)
         roff(say(c->details));
         putchar('\n');
     }
-    roff_options(c);
+    roff_options(c, false);
     if (c->fields != NULL) { /* after the option itself, which is the last of them */
         fputs(say(TEXT(".PP\nNames for \\-\\-format:", ".PP\nИмена для \\-\\-format:")), stdout);
         put_fields(c, stdout);
@@ -402,8 +403,8 @@ int run_manual(const arguments *a)
     for (size_t i = 0; i < commands_count; i++) {
         roff_command(&commands[i]);
     }
-    roff_section(TEXT("OPTIONS OF ALL COMMANDS", "КЛЮЧИ ВСЕХ КОМАНД"));
-    roff_options(NULL);
+    roff_section(TEXT("OPTIONS OF MOST COMMANDS", "КЛЮЧИ БОЛЬШИНСТВА КОМАНД"));
+    roff_options(NULL, true);
     roff_section(TEXT("EXIT STATUS", "КОДЫ ВОЗВРАТА"));
     for (size_t i = 0; i < COUNT(statuses); i++) {
         char number[16];
@@ -435,7 +436,7 @@ static void bash_completion(void)
     for (size_t i = 0; i < commands_count; i++) {
         printf("            %s) names=\"", commands[i].name);
         for (int id = 0; id < OPTIONS; id++) {
-            if (has_row(&commands[i], id) || has_row(NULL, id)) {
+            if (has_row(&commands[i], id, false) || has_row(&commands[i], id, true)) {
                 printf("--%s ", options[id].name);
             }
         }
@@ -459,10 +460,10 @@ static void quoted(const char *s, const char *quote)
     }
 }
 
-static void zsh_options(const command *c)
+static void zsh_options(const command *c, bool common)
 {
     for (int id = 0; id < OPTIONS; id++) {
-        if (has_row(c, id)) {
+        if (has_row(c, id, common)) {
             printf(" '--%s[", options[id].name);
             quoted(say(options[id].what), "'\\''");
             printf("]%s%s'", options[id].value != NULL ? ":" : "",
@@ -484,17 +485,17 @@ static void zsh_completion(void)
          "    case $words[2] in");
     for (size_t i = 0; i < commands_count; i++) {
         printf("        %s) _arguments", commands[i].name);
-        zsh_options(NULL);
-        zsh_options(&commands[i]);
+        zsh_options(&commands[i], true);
+        zsh_options(&commands[i], false);
         puts(" '*:file:_files' ;;");
     }
     puts("    esac\n}\ncompdef _avito avito");
 }
 
-static void fish_options(const char *condition, const command *c)
+static void fish_options(const char *condition, const command *c, bool common)
 {
     for (int id = 0; id < OPTIONS; id++) {
-        if (has_row(c, id)) {
+        if (has_row(c, id, common)) {
             printf("complete -c avito%s -l %s%s -d '", condition, options[id].name,
                    options[id].value != NULL ? " -r" : "");
             quoted(say(options[id].what), "\\'");
@@ -505,7 +506,7 @@ static void fish_options(const char *condition, const command *c)
 
 static void fish_completion(void)
 {
-    fish_options("", NULL);
+    fish_options("", NULL, true);
     for (size_t i = 0; i < commands_count; i++) {
         char condition[96];
 
@@ -514,7 +515,7 @@ static void fish_completion(void)
         puts("'");
         snprintf(condition, sizeof condition, " -n '__fish_seen_subcommand_from %s'",
                  commands[i].name);
-        fish_options(condition, &commands[i]);
+        fish_options(condition, &commands[i], false);
     }
 }
 

@@ -40,17 +40,16 @@ static void on_endings(void (*act)(int))
     }
 }
 
-/* Takes the rest of a line that did not fit: it must not be the next answer. */
-static bool is_whole_line(const char *answer)
+/* Of a terminal the rest of a line that did not fit is taken: it must not be the next thing that is typed. */
+static bool is_whole_line(const char *answer, bool terminal)
 {
-    int c;
+    const bool whole = strchr(answer, '\n') != NULL || feof(stdin);
+    int c = '\0';
 
-    if (strchr(answer, '\n') != NULL || feof(stdin)) {
-        return true;
+    while (!whole && terminal && c != '\n' && c != EOF) {
+        c = getchar();
     }
-    while ((c = getchar()) != '\n' && c != EOF) {
-    }
-    return false;
+    return whole;
 }
 
 /* One line of standard input; without echo on a terminal where it is a secret. The echo is turned
@@ -71,7 +70,7 @@ static bool ask(const char *question, char *answer, size_t size, bool secret)
         fputs(question, stderr);
         fflush(stderr);
     }
-    ok = fgets(answer, (int)size, stdin) != NULL && is_whole_line(answer);
+    ok = fgets(answer, (int)size, stdin) != NULL && is_whole_line(answer, terminal);
     if (hidden) {
         tcsetattr(STDIN_FILENO, TCSANOW, &before_question);
         on_endings(SIG_DFL);
@@ -80,7 +79,7 @@ static bool ask(const char *question, char *answer, size_t size, bool secret)
     if (ok) {
         answer[strcspn(answer, "\r\n")] = '\0';
     }
-    return ok && answer[0] != '\0';
+    return ok && answer[0] != '\0' && answer[0] != ';'; /* which would be read back as a comment */
 }
 
 /* Writes the file whole or not at all: it is on the disk before it gets its name. */
@@ -270,10 +269,19 @@ int run_login(const arguments *a)
 {
     static char id[KEY_SIZE], secret[KEY_SIZE];
     session *s = &the_session;
-    const char *name = a->words_count > 0 ? a->words[0] : a->values[OPTION_ACCOUNT];
+    const char *given = a->words_count > 0 ? a->words[0] : NULL,
+               *option = a->values[OPTION_ACCOUNT];
+    const char *name = given != NULL ? given : option;
     int status;
 
-    name = name != NULL ? name : "default";
+    if (given != NULL && option != NULL && strcmp(given, option) != 0) {
+        fprintf(stderr,
+                say(TEXT("two names: %s and --account %s\n", "два имени: %s и --account %s\n")),
+                given, option);
+        return EXIT_USAGE;
+    }
+    name = name != NULL ? name : getenv("AVITO_ACCOUNT");
+    name = name != NULL && (given != NULL || name[0] != '\0') ? name : "default";
     if (!is_account_name(name)) {
         fputs(say(TEXT(
                   "a name has 1 to 32 letters, digits, - or _, and is not mqtt, gateway or fleet\n",
@@ -284,8 +292,8 @@ int run_login(const arguments *a)
     show_begin(has_option(a, OPTION_QUIET));
     if (!ask("client id: ", id, sizeof id, false) ||
         !ask("client secret: ", secret, sizeof secret, true)) {
-        fputs(say(TEXT("nothing was entered, or it is too long\n",
-                       "ничего не введено или слишком длинно\n")),
+        fputs(say(TEXT("nothing was entered, or it is too long or begins with ;\n",
+                       "ничего не введено, или оно слишком длинно или начинается с ;\n")),
               stderr);
         return EXIT_USAGE;
     }

@@ -13,6 +13,13 @@ static int unknown_command(const char *name)
 {
     const char *near = near_command(name);
 
+    if (name[0] == '-') {
+        fprintf(stderr,
+                say(TEXT("%s: options stand behind the command; see: avito help\n",
+                         "%s: ключи пишут после команды; см.: avito help\n")),
+                name);
+        return EXIT_USAGE;
+    }
     fprintf(stderr, say(TEXT("avito has no command %s", "у avito нет команды %s")), name);
     if (near != NULL) {
         fprintf(stderr, say(TEXT("; did you mean %s?", "; может быть, %s?")), near);

@@ -10,9 +10,11 @@
 #include "session.h"
 #include "show.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Tells programs what became of it. `id`: the message's, or NULL if it is not known. */
 static void put_outcome(session *s, int result, avito_outcome outcome, const char *id)
@@ -108,6 +110,16 @@ static int settle_old(void *ctx, const avito_store_send *send)
                : (int)AVITO_OK;
 }
 
+/* Ctrl-C, while it is not known whether it left. */
+static void on_interrupt(int number)
+{
+    const char *text = session_doubt();
+
+    (void)!write(STDERR_FILENO, text, strlen(text));
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
 /* Sends it under a key of its own, and prints what became of it. */
 static int send_noted(session *s, const char *text, const char *image_id)
 {
@@ -117,10 +129,17 @@ static int send_noted(session *s, const char *text, const char *image_id)
     int result;
 
     make_key(key, sizeof key);
+    if (signal(SIGINT, on_interrupt) ==
+        SIG_IGN) { /* as behind nohup, or in the background of a script */
+        signal(SIGINT, SIG_IGN);
+    }
     result = send_under(s, key, text, image_id, &outcome);
     if (result == AVITO_ERR_ROOM &&
         avito_store_each_send(&s->avito.store, settle_old, &s->avito.store) == AVITO_OK) {
         result = send_under(s, key, text, image_id, &outcome);
+    }
+    if (signal(SIGINT, SIG_DFL) == SIG_IGN) {
+        signal(SIGINT, SIG_IGN);
     }
     noted = avito_store_last_send(&s->avito.store);
     return print_outcome(s, result, outcome, noted != NULL ? noted->message_id : NULL);
@@ -255,7 +274,14 @@ static int send_image_file(session *s, const char *path)
     int status;
 
     if (result == AVITO_ERR_FILE) {
-        system_error(path);
+        if (errno == ESPIPE) {
+            fprintf(stderr,
+                    say(TEXT("%s: a pipe: save the picture into a file first\n",
+                             "%s: это канал: сначала сохраните картинку в файл\n")),
+                    path);
+        } else {
+            system_error(path);
+        }
         return EXIT_LOCAL;
     }
     if (result != AVITO_OK) {

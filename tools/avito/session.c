@@ -18,16 +18,51 @@ bool has_option(const arguments *a, enum option_id id)
     return a->values[id] != NULL;
 }
 
+#define CALL_MAX_MS  600000u /* a picture of 24 MB on a slow line */
+#define CALL_MIN_MS  10000u  /* a slow machine needs seconds to connect */
+#define PAUSE_TOLD_S 5u      /* shorter ones are not worth a line */
+
+uint32_t session_call_ms(uint32_t left_ms)
+{
+    return left_ms > CALL_MAX_MS ? CALL_MAX_MS : left_ms > CALL_MIN_MS ? left_ms : CALL_MIN_MS;
+}
+
+/* How long the service has asked to wait, if it has, and what comes of it. */
+static void say_pause(const session *s, sentence then)
+{
+    const unsigned seconds = avito_last_error(&s->avito.client)->retry_after_s;
+
+    if (seconds >= PAUSE_TOLD_S && !has_option(s->arguments, OPTION_QUIET)) {
+        show_progress_end();
+        fprintf(stderr,
+                say(TEXT("avito: the service asks to wait %u s%s\n",
+                         "avito: сервис просит подождать %u с%s\n")),
+                seconds, say(then));
+    }
+}
+
+/* A line of the trace: a call is to begin again, after a pause. */
+static void on_trace(void *ctx, const char *line)
+{
+    if (strncmp(line, "again ", 6) == 0) {
+        say_pause(ctx, TEXT(": waiting", ": жду"));
+    }
+}
+
 static char would_send[8192]; /* of the call that --dry-run held back */
 
-static avito_posix_options options_of(const session *s, enum session_use use)
+static avito_posix_options options_of(session *s, enum session_use use)
 {
     avito_posix_options o = avito_posix_options_default();
+    long timeout_s = CALL_MAX_MS / 1000;
 
+    (void)number_of(s->arguments, OPTION_TIMEOUT, 1, WATCH_MAX_S, &timeout_s);
     o.account.client_id = s->account.client_id;
     o.account.client_secret = s->account.client_secret;
     o.account.host = s->account.host;
     o.account.port = s->account.port;
+    o.account.ctx = s;
+    o.account.trace = on_trace;
     o.ca_file = s->account.ca_file;
     o.folder = s->account.folder;
     o.by_consent = s->account.is_by_consent;
@@ -35,7 +70,7 @@ static avito_posix_options options_of(const session *s, enum session_use use)
     o.folder_may_fail = s->may_fail;
     o.program = "avito";
     o.client.retries = 2;
-    o.client.total_timeout_ms = 600000; /* a picture of 24 MB on a slow line */
+    o.client.total_timeout_ms = session_call_ms((uint32_t)timeout_s * 1000u);
     o.client.dry_run = has_option(s->arguments, OPTION_DRY_RUN);
     if (o.client.dry_run) {
         o.client.error_body = would_send;
@@ -214,17 +249,21 @@ static void say_error(session *s, int result, bool in_doubt)
     fputc('\n', stderr);
 }
 
+const char *session_doubt(void)
+{
+    return say(
+        TEXT("It is not known whether it was sent: do not send it again, but ask later: avito "
+             "confirm CHAT TEXT\n",
+             "Неизвестно, отправлено ли: не отправляйте снова, а спросите позже: avito confirm "
+             "ЧАТ ТЕКСТ\n"));
+}
+
 void session_in_doubt(session *s, int result)
 {
     if (result < 0) {
         say_error(s, result, true);
     }
-    fputs(
-        say(TEXT("It is not known whether it was sent: do not send it again, but ask later: avito "
-                 "confirm CHAT TEXT\n",
-                 "Неизвестно, отправлено ли: не отправляйте снова, а спросите позже: avito confirm "
-                 "ЧАТ ТЕКСТ\n")),
-        stderr);
+    fputs(session_doubt(), stderr);
 }
 
 int session_status(session *s, int result)
@@ -233,6 +272,9 @@ int session_status(session *s, int result)
         return EXIT_DONE;
     }
     say_error(s, result, false);
+    if (result == AVITO_ERR_RATE) {
+        say_pause(s, TEXT("", ""));
+    }
     if (result == AVITO_ERR_OPTION_TIME || result == AVITO_ERR_TLS_TIME) {
         print_clock();
     }

@@ -42,6 +42,11 @@ int session_run(const arguments *a, bool of_user, int (*act)(session *s));
 int session_prepare(session *s, const arguments *a, const char *name);
 int session_connect(session *s, enum session_use use);
 
+#define WATCH_MAX_S 2000000 /* of --timeout */
+
+/* What a call may take where so much time is left: ten seconds or more, and ten minutes at most. */
+uint32_t session_call_ms(uint32_t left_ms);
+
 /* The exit status for a result of the library; an error is reported on standard error. */
 int session_status(session *s, int result);
 enum exit_status status_of(int result, avito_outcome outcome);
@@ -50,8 +55,9 @@ enum exit_status status_of(int result, avito_outcome outcome);
  * the next one. */
 const char *session_error(session *s, int result, bool in_doubt);
 
-/* Says that it is not known whether a message was sent, and why. */
+/* Says that it is not known whether a message was sent, and why; the first half alone. */
 void session_in_doubt(session *s, int result);
+const char *session_doubt(void);
 
 /* After a call with --dry-run: shows what would have been sent, without the body if that is
  * secret. */

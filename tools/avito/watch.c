@@ -32,6 +32,7 @@ struct watch {
     uint32_t begin_ms, timeout_ms; /* timeout_ms 0: none */
     long given;
     bool is_waiting; /* already reported */
+    bool goes_on;    /* from where the last run has ended */
 };
 
 static char ring[AVITO_INBOX_STATE_SIZE(RING_IDS)];
@@ -215,7 +216,7 @@ static int accept_message(struct watch *w)
     return session_status(w->session, result);
 }
 
-static void say_events(struct watch *w)
+static unsigned say_events(struct watch *w)
 {
     const unsigned events = avito_inbox_events(&w->inbox);
 
@@ -239,6 +240,7 @@ static void say_events(struct watch *w)
         session_remark(w->session, say(TEXT("The stored state could not be read: starting over.",
                                             "Сохранённое состояние не прочлось: начато заново.")));
     }
+    return events;
 }
 
 static bool is_over(const struct watch *w)
@@ -246,10 +248,10 @@ static bool is_over(const struct watch *w)
     return (w->count > 0 && w->given >= w->count) || time_left(w) == 0;
 }
 
-/* A failed round is reported once, not each time it fails in the same way. */
+/* A failed round is reported once, not each time it fails in the same way; nor that its time was up. */
 static void say_failure(struct watch *w, int result, int *last)
 {
-    if (result != *last) {
+    if (result != *last && time_left(w) > 0) {
         session_status(w->session, result);
     }
     *last = result;
@@ -265,6 +267,18 @@ static void say_waiting(struct watch *w)
     w->is_waiting = true;
 }
 
+/* None of its calls waits much longer than --timeout. */
+static int next_message(struct watch *w, avito_message *m)
+{
+    uint32_t *most_ms = &w->session->avito.client.o.total_timeout_ms;
+    int result;
+
+    *most_ms = session_call_ms(time_left(w));
+    result = avito_inbox_next(&w->inbox, m);
+    *most_ms = session_call_ms(UINT32_MAX);
+    return result;
+}
+
 /* Gives messages until the count, the time or a failure ends it; other failures pass. */
 static int stream(struct watch *w)
 {
@@ -272,9 +286,9 @@ static int stream(struct watch *w)
 
     while (status == EXIT_DONE && !is_over(w)) {
         avito_message m;
-        const int result = avito_inbox_next(&w->inbox, &m);
+        const int result = next_message(w, &m);
 
-        say_events(w);
+        (void)say_events(w);
         if (result == AVITO_OK) {
             failure = AVITO_OK;
             status = hand_over(w, &m);
@@ -350,7 +364,7 @@ static bool take_options(struct watch *w, const arguments *a, avito_inbox_option
     long timeout_s = 0;
 
     if (!number_of(a, OPTION_COUNT, 1, 1000000000, &w->count) ||
-        !number_of(a, OPTION_TIMEOUT, 1, 2000000, &timeout_s) ||
+        !number_of(a, OPTION_TIMEOUT, 1, WATCH_MAX_S, &timeout_s) ||
         !number_of(a, OPTION_GIVE_UP, 1, 1000000, &w->give_up) || !check_format(a) ||
         (has_option(a, OPTION_SINCE) && !time_of(a->values[OPTION_SINCE], &o->since))) {
         return false;
@@ -361,6 +375,35 @@ static bool take_options(struct watch *w, const arguments *a, avito_inbox_option
                                               : AVITO_START_NOW;
     o->mark_as_read = has_option(a, OPTION_MARK_READ);
     return true;
+}
+
+static int load(void *ctx, int slot, void *data, size_t cap, size_t *len)
+{
+    struct watch *w = ctx;
+    const int rc = avito_store_load_inbox(&w->session->avito.store, slot, data, cap, len);
+
+    w->goes_on = w->goes_on || rc == AVITO_OK;
+    return rc;
+}
+
+static int save(void *ctx, int slot, const void *data, size_t len)
+{
+    return avito_store_save_inbox(&((struct watch *)ctx)->session->avito.store, slot, data, len);
+}
+
+/* Where the stored state says where to begin, these options do not. */
+static void say_start(const struct watch *w, unsigned events)
+{
+    const arguments *a = w->session->arguments;
+
+    if (w->goes_on && (events & AVITO_INBOX_STATE_LOST) == 0 &&
+        (has_option(a, OPTION_SINCE) || has_option(a, OPTION_UNREAD))) {
+        session_remark(w->session,
+                       say(TEXT("--since and --unread count in the first run: this one goes on "
+                                "where the last one ended.",
+                                "--since и --unread действуют при первом запуске: этот продолжает "
+                                "с места, где кончил прошлый.")));
+    }
 }
 
 /* Takes the account's inbox for this process, and opens it with the stored state. */
@@ -384,10 +427,14 @@ static int open_inbox(struct watch *w, avito_inbox_options *o)
     o->chats_cap = sizeof records;
     o->nap_ms = 500; /* for --timeout and --count */
     o->arena = &s->avito.arena;
-    o->ctx = &s->avito.store;
-    o->save = avito_store_save_inbox;
-    o->load = avito_store_load_inbox;
-    return session_status(s, avito_inbox_init(&w->inbox, &s->avito.client, o));
+    o->ctx = w;
+    o->save = save;
+    o->load = load;
+    result = avito_inbox_init(&w->inbox, &s->avito.client, o);
+    if (result == AVITO_OK) {
+        say_start(w, say_events(w));
+    }
+    return session_status(s, result);
 }
 
 int run_watch(const arguments *a)
