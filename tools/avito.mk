@@ -54,8 +54,9 @@ avito-static: ## build/avito-static: the program in one file without dependencie
 	@$(MAKE) --no-print-directory build/avito-static
 
 # The same for other processors: routers and small boards. Run by qemu-user in tests/port/avito.sh.
-AVITO_FOREIGN := armhf mipsel mips
-AVITO_FOREIGN_PACKAGES := gcc-arm-linux-gnueabihf gcc-mipsel-linux-gnu gcc-mips-linux-gnu qemu-user
+AVITO_FOREIGN := arm64 armhf mipsel mips
+AVITO_FOREIGN_PACKAGES := gcc-aarch64-linux-gnu gcc-arm-linux-gnueabihf gcc-mipsel-linux-gnu gcc-mips-linux-gnu qemu-user
+AVITO_FOREIGN_GCC_arm64 := aarch64-linux-gnu-gcc
 AVITO_FOREIGN_GCC_armhf := arm-linux-gnueabihf-gcc
 # As OpenWrt builds its packages. A program without shared libraries needs no calls through a table
 # of addresses.
@@ -67,7 +68,7 @@ $(AVITO_FOREIGN:%=build/port/%/avito-static): build/port/%/avito-static: $(AVITO
     $(wildcard tools/avito/*.h) avito_messenger.h tools/avito/static.sh tools/avito/foreign.sh tools/avito/musl.sh
 	sh tools/avito/$(or $(AVITO_FOREIGN_ROOT_$*),foreign.sh $* build/port/$*/root musl-dev libinih-dev)
 	sh tools/avito/static.sh "$(strip $(AVITO_FOREIGN_GCC_$*))" build/port/$* $@ $(CURDIR)/build/port/$*/root
-avito-static-foreign: ## the program in one file for armhf, mipsel and mips: build/port/*/avito-static
+avito-static-foreign: ## the program in one file for arm64, armhf, mipsel and mips: build/port/*/avito-static
 	@sh tools/need.sh $(AVITO_PROGRAM_PACKAGES) $(AVITO_STATIC_PACKAGES) $(AVITO_FOREIGN_PACKAGES)
 	@$(MAKE) --no-print-directory $(AVITO_FOREIGN:%=build/port/%/avito-static)
 

@@ -15,8 +15,11 @@ from telling import check, failures  # noqa: E402
 
 HOME = ["build/avito-static"]
 FOREIGN = {name: [f"qemu-{processor}", f"build/port/{name}/avito-static"]
-           for name, processor in (("armhf", "arm"), ("mipsel", "mipsel"), ("mips", "mips"))}
+           for name, processor in (("arm64", "aarch64"), ("armhf", "arm"), ("mipsel", "mipsel"), ("mips", "mips"))}
 SIZE_MAX = 450_000       # bytes, stripped, the gateway included
+# Each of its instructions has 4 bytes, and an address takes two of them: 34 KB more than at home. Its C library's printf
+# has long doubles of 128 bits, in software.
+SIZE_MAX_OF = {"arm64": 490_000}
 START_MAX_MS = 10        # the best of STARTS: other programs on this machine only add time
 STARTS = 30
 RESIDENT_MAX_KB = 2_000  # at any time
@@ -32,7 +35,8 @@ def size_of(program, name):
     segments = subprocess.run(["readelf", "-lS", program], capture_output=True, text=True, check=True).stdout
     check(f"{name} needs no library", "INTERP" not in segments and "DYNAMIC" not in segments, segments)
     size = os.path.getsize(program)
-    check(f"{name}: {size} bytes, stripped, at most {SIZE_MAX}", size <= SIZE_MAX and ".symtab" not in segments)
+    most = SIZE_MAX_OF.get(name, SIZE_MAX)
+    check(f"{name}: {size} bytes, stripped, at most {most}", size <= most and ".symtab" not in segments)
 
 
 def watching(program, environment):

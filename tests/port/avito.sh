@@ -1,3 +1,3 @@
 #!/bin/sh
 # The program avito on other processors, by qemu-user.
-exec "${PYTHON:-python3}" tests/avito/static.py armhf mipsel mips
+exec "${PYTHON:-python3}" tests/avito/static.py arm64 armhf mipsel mips
