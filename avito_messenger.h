@@ -20578,19 +20578,20 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
 {
     char piece[512];
     ssize_t n = -1;
+    uint16_t left = UINT16_MAX; /* 32 MB: the file may be a device that never ends */
     int fd;
     avito_anchors_begin(anchors, memory, cap);
     if (anchors == NULL || path == NULL) {
         return AVITO_ERR_ARGUMENT;
     }
     fd = avitoi_posix_open(path);
-    while (fd >= 0 && ((n = read(fd, piece, sizeof piece)) > 0 || (n < 0 && errno == EINTR))) {
+    while (fd >= 0 && ((n = read(fd, piece, sizeof piece)) > 0 || (n < 0 && errno == EINTR)) && --left > 0) {
         avito_anchors_add_pem(anchors, piece, n > 0 ? (size_t)n : 0);
     }
     if (fd >= 0) {
         (void)close(fd);
     }
-    if (n < 0) {
+    if (n != 0) {
         anchors->priv.failure = AVITO_ERR_OPTION_ANCHORS; /* half of them would look like all */
     }
     return avito_anchors_end(anchors);

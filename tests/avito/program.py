@@ -110,8 +110,8 @@ def words_of_the_command_line(home):
             (["webhook", "add", "https://a", "--listen", "127.0.0.1:1"], 2, "add has no option --listen"), (["webhook", "remove", "a", "--format", "x"], 2, "remove has no option --format"),
             (["webhook", "serve", "--format", "%(url)"], 2, "%(author)"), (["webhook", "list", "--format", "%(text)"], 2, "names: %(url) %(version)\n"),
             *((["watch", "--since", time], 2, "not a time") for time in ("2026-02-31", "2026-13-01", "2026-10-31T25:00:00Z", "2026-10-31T12:00", "2026-10-31T12:00:00Zz",
-               "2026-10-31 12:00:00", "2026-10", "-2026-10-31", "2026-10-31-", "26-10-31T", "T", "")), (["watch", "--since", "2026-1-5T1:2:3Z", "--count", "0"], 2, "--count"),
-            (["webhook", "add", "shop.example"], 2, "begins with https://"),
+               "2026-10-31 12:00:00", "2026-10", "-2026-10-31", "2026-10-31-", "26-10-31T", "T")), (["watch", "--since", ""], 2, "--since needs a value"), (["watch", "--exec="], 2, "--exec needs a value"), (["watch", "--since", "2026-1-5T1:2:3Z", "--count", "0"], 2, "--count"),
+            (["webhook", "add", "shop.example"], 2, "begins with https://"), (["webhook", "add", "https://shop example"], 2, "has no blanks"),
             (["chats", "-a", "../config"], 2, "no account ../config"), (["export", "a", "b"], 2, "too many: b"),
             (["chats", "--format", "%(nmae)"], 2, "%(name)"),
             (["chats", "--all", "-l", "3"], 2, "--all and --limit do not go together; see: avito chats --help"),
@@ -895,8 +895,13 @@ def configuration_of_another(service, folder):
 def trouble(home, folder):
     done = home.run("whoami", AVITO_PORT="1")
     check("no network is status 3", done.returncode == 3, done.stderr)
-    done = home.run("whoami", AVITO_CA_FILE="/nowhere")
-    check("no roots is said", done.returncode == 2, done.stderr)
+    for roots in ("/nowhere", "/dev/zero", "/dev/null", folder):
+        done = home.run("whoami", AVITO_CA_FILE=roots)
+        check(f"no roots in {roots} is said", done.returncode == 2 and "no trust anchors" in done.stderr, done.stderr)
+    with_limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (512, 512))  # noqa: E731
+    done = subprocess.run([PROGRAM, "export", f"{folder}/limited"], capture_output=True, text=True, timeout=60, env=home.environment, check=False,
+                          preexec_fn=with_limit, restore_signals=True)
+    check("a file that may not grow is status 1, and said", done.returncode == 1 and "File too large" in done.stderr, done)
     nowhere = {"XDG_STATE_HOME": "/proc/nowhere"}
     for words in (["whoami"], ["chats"], ["messages", first_chat(home)], ["webhook", "list"], ["send", first_chat(home), "x", "--dry-run"]):
         done = home.run(*words, **nowhere)
@@ -1054,6 +1059,20 @@ def made_up(folder):
             done = home.run("voice", "aa", "--save", folder)
             check("a voice message that another run saves is left to it", done.returncode == 1 and "aa.mp4.part: another program has it" in done.stderr and
                   everything_in_file(f"{folder}/aa.mp4.part") == "half of", done)
+
+
+def rows_that_make_no_sense(folder):
+    """What cannot be read of a list is left out, and the status tells."""
+    rows = [{"id": "u2i-1", "updated": 1, "users": []}, {"id": 7}]
+    messages = [{"id": f"m{i}", "author_id": 2, "created": created, "type": "text", "content": {"text": "да"}} for i, created in enumerate((2, "вчера", 1))]
+    accounts = "/messenger/{}/accounts/1/chats"
+    with MadeUp({accounts.format("v2"): {"chats": rows}, accounts.format("v2") + "/u2i-1": rows[0],
+                 accounts.format("v3") + "/u2i-1/messages/": {"messages": messages}}) as service:
+        home = Home(service, folder)
+        for words, ids in ((["chats"], ["u2i-1"]), (["messages", "u2i-1", "--limit", "3"], ["m2", "m0"])):
+            done = home.run(*words, "--json")
+            check(f"{words[0]} with a row that makes no sense: the others, and status 8", done.returncode == 8 and "another type than known" in done.stderr and
+                  [json.loads(line)["id"] for line in done.stdout.splitlines()][:2] == ids, done)
 
 
 def refresh_token_of_two_lines(folder):
@@ -1256,7 +1275,7 @@ def main():
         full_disk(service, home, folder)
         interrupted_service(service, home)
     bad_certificates()
-    for scene in (paths_of_urls, made_up, refresh_token_of_two_lines, notified, notified_in_vain):
+    for scene in (paths_of_urls, made_up, rows_that_make_no_sense, refresh_token_of_two_lines, notified, notified_in_vain):
         with tempfile.TemporaryDirectory() as folder:
             scene(folder)
     with Simulator("--chats", "1") as service, tempfile.TemporaryDirectory() as folder:

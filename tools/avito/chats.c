@@ -127,6 +127,7 @@ static int list_chats(session *s, const avito_chats_query *query, long limit)
 {
     avito_client *client = &s->avito.client;
     int result = avito_list_chats(client, s->user_id, query, &s->avito.arena);
+    int status = EXIT_DONE;
     long shown = 0;
 
     while (result == AVITO_OK && shown < limit) {
@@ -137,7 +138,7 @@ static int list_chats(session *s, const avito_chats_query *query, long limit)
             print_chat(s, &chat);
             shown++;
         } else if (result < 0 && avito_list_open(client)) {
-            session_status(s, result); /* this one; the list goes on */
+            status = session_status(s, result); /* this one; the list goes on */
             result = AVITO_OK;
         }
     }
@@ -152,7 +153,7 @@ static int list_chats(session *s, const avito_chats_query *query, long limit)
         session_remark(s, say(TEXT("The service has more chats than it lets be read.",
                                    "У сервиса больше чатов, чем он даёт прочесть.")));
     }
-    return session_status(s, result);
+    return result < 0 ? session_status(s, result) : status;
 }
 
 int run_chats(const arguments *a)

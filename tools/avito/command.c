@@ -630,7 +630,7 @@ static int read_value(const command *c, int id, const char *value, int argc, cha
     if (value == NULL && *at + 1 < argc) {
         value = argv[++*at];
     }
-    return value != NULL
+    return value != NULL && value[0] != '\0' /* of a variable that is not set */
                ? take_value(c, id, value, out)
                : wrong(c, TEXT("--%s needs a value", "для --%s нужно значение"), options[id].name);
 }

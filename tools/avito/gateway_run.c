@@ -1041,7 +1041,6 @@ static void catch_signals(sigset_t *unblocked)
         sigaddset(&blocked, numbers[i]);
     }
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error, as a full disk is */
     sigprocmask(SIG_BLOCK, &blocked, unblocked);
 }
 

@@ -68,6 +68,7 @@ int main(int argc, char **argv)
     int status;
 
     hold_standard_files();
+    signal(SIGXFSZ, SIG_IGN);  /* a file that may not grow is an error, as a full disk is */
     prctl(PR_SET_DUMPABLE, 0); /* the secret is in memory: no core dumps, no debuggers */
     language_from_environment();
     if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {

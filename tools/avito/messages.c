@@ -153,6 +153,9 @@ static int show_messages(session *s, long limit)
                                     "У сервиса есть сообщения старше тех, что он даёт прочесть.")));
         }
     }
+    if (result == AVITO_OK && all.skipped > 0) { /* the others were shown */
+        result = AVITO_ERR_MODEL;
+    }
     return session_status(s, result);
 }
 

@@ -133,9 +133,10 @@ int run_webhook_add(const arguments *a)
 {
     const char *url = a->words[1];
 
-    if (strncmp(url, "https://", 8) != 0 && strncmp(url, "http://", 7) != 0) {
-        fputs(say(TEXT("the URL begins with https:// or http://\n",
-                       "URL начинается с https:// или http://\n")),
+    if ((strncmp(url, "https://", 8) != 0 && strncmp(url, "http://", 7) != 0) ||
+        strchr(url, ' ') != NULL) {
+        fputs(say(TEXT("the URL begins with https:// or http:// and has no blanks\n",
+                       "URL начинается с https:// или http:// и без пробелов\n")),
               stderr);
         return EXIT_USAGE;
     }
