@@ -43,7 +43,7 @@ LIMITS = {"line": 100.0, "branch": 99.0, "condition": 97.0}
 FLAGS = ("-fprofile-instr-generate -fcoverage-mapping -fcoverage-mcdc"
          # A static function is the same one in every program: what they show of a decision adds up.
          f" -Xclang -main-file-name -Xclang {HEADER}")
-WORLD = ["build/world.san", "--seeds", os.environ.get("COVERAGE_SEEDS", "300")]
+WORLD = ["build/world.san", "--seeds", os.environ.get("COVERAGE_SEEDS", "1500")]
 FUZZ = ["sh", "tests/fuzz/run.sh", os.environ.get("COVERAGE_FUZZ_SECONDS", "20")]
 SCRIPTS = ("tests/check/examples.sh", "tests/avito/program.sh", "tests/threads/run.sh", "tests/check/demo.sh")
 
