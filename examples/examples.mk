@@ -6,8 +6,7 @@ test-programs: build/simulator build/certs
 
 # make demo: every call of the library in one story, against the simulator over TLS.
 
-DEMO_PACKAGES := build-essential libjsmn-dev libbearssl-dev libcjson-dev libhttp-parser-dev \
-    libssl-dev openssl libinih-dev
+DEMO_PACKAGES := $(sort $(AVITO_PROGRAM_PACKAGES) $(PLAY_PACKAGES))
 DEMO_OBJECTS := $(patsubst %,build/obj/examples/demo/%.o,demo say people listener bot program)
 
 $(DEMO_OBJECTS): CFLAGS_EXTRA += -DAVITO_WITH_POSIX=1 -DAVITO_WITH_BEARSSL=1
@@ -32,7 +31,7 @@ demo: ## a story with every call, against the simulator over TLS, as a transcrip
 test-programs: build/demo/demo build/demo/bot build/avito
 
 # make gateway: broker, service, gateway, and what passes by, in one terminal.
-GATEWAY_PACKAGES := $(AVITO_PROGRAM_PACKAGES) $(PLAY_PACKAGES) mosquitto mosquitto-clients
+GATEWAY_PACKAGES := $(sort $(AVITO_PROGRAM_PACKAGES) $(PLAY_PACKAGES)) mosquitto mosquitto-clients
 
 .PHONY: gateway
 gateway: ## a broker, a buyer who writes, avito gateway, and what passes by; Ctrl-C ends it
