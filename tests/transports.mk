@@ -27,7 +27,7 @@ endef
 $(foreach s,$(TRANSPORT_STACKS),$(eval $(call TRANSPORT_RULE,$(s))))
 
 build/transports/flash_32: FLASH_WORD := 32
-build/transports/flash build/transports/flash_32: tests/transports/flash/main.c build/obj/tests/transports/stores.san.o $(LIBRARY)
+build/transports/flash build/transports/flash_32: tests/transports/flash/main.c examples/transports/avito_flash.h build/obj/tests/transports/stores.san.o $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(INCLUDES) $(CFLAGS_SAN) -D_GNU_SOURCE -DAVITO_FLASH_WORD=$(or $(FLASH_WORD),8) $(filter %.c %.o,$^) -o $@ -lbearssl
 

@@ -8,8 +8,8 @@
  * For boards whose system has no store of its own. You give four areas of flash, each of whole sectors
  * that are erased together, and three functions of your driver. An area holds one record: what was saved,
  * its length and a CRC. It is erased and then written, so a power cut leaves it empty, broken, or, with
- * ECC, unreadable; a broken one counts as empty. Tokens take two areas in turn, so the older pair survives
- * a cut. The inbox's two slots are two areas, and it chooses the newer whole one itself.
+ * ECC, unreadable. Tokens take two areas in turn, so the older pair survives a cut. The inbox's two slots are
+ * two areas, and it chooses the newer whole one itself; AVITO_INBOX_STATE_LOST if what is there is broken.
  *
  * Wear: one erase for each message that is accepted, in turn with the other slot, and at most one more for
  * each round that had messages. So 100,000 erases are 100,000 messages that come singly, and up to 200,000
@@ -161,7 +161,7 @@ static int avito_flash_unread(const avito_flash *f, int area)
                : AVITO_ERR_HOOK;
 }
 
-/* AVITO_END: nothing whole is there. *len over cap: it is larger. */
+/* AVITO_END: nothing is there. *len over cap: it is larger; 0: it is broken. */
 static int avito_flash_load(const avito_flash *f, int area, void *data, size_t cap, size_t *len,
                             uint32_t *sequence)
 {
@@ -183,7 +183,8 @@ static int avito_flash_load(const avito_flash *f, int area, void *data, size_t c
     if (avito_flash_get(f, at + (uint32_t)sizeof head, (char *)data, head.length) != AVITO_OK) {
         return avito_flash_unread(f, area);
     }
-    return avito_flash_sum(&head, data) == head.crc ? AVITO_OK : AVITO_END;
+    *len = avito_flash_sum(&head, data) == head.crc ? head.length : 0;
+    return AVITO_OK;
 }
 
 int avito_flash_load_inbox(void *ctx, int slot, void *data, size_t cap, size_t *len)

@@ -211,6 +211,25 @@ static int torn_slot(void)
                                 strcmp(back, text) == 0);
 }
 
+/* Two slots whose cells have lost a bit are a state that is lost, and no first start. */
+static int worn_slots(void)
+{
+    avito_flash f = fresh();
+    char text[32] = "older", back[sizeof text];
+    size_t len = 1;
+    int failures;
+
+    memset(chip, 0xff, sizeof chip);
+    torn = -1;
+    avito_flash_save_inbox(&f, 0, text, sizeof text);
+    chip[2 * AREA + sizeof(struct avito_flash_head)] &= 0xfe;
+    failures =
+        check("a slot that was written and has changed is broken, and not empty",
+              avito_flash_load_inbox(&f, 0, back, sizeof back, &len) == AVITO_OK && len == 0);
+    return failures + check("... one that was never written is empty",
+                            avito_flash_load_inbox(&f, 1, back, sizeof back, &len) == AVITO_END);
+}
+
 /* How many cuts of the power it survives, of 700. */
 static long cuts(void)
 {
@@ -235,7 +254,7 @@ int main(void)
 
     memset(chip, 0xff, sizeof chip);
     failures = stores_run(&store);
-    failures += saved_first() + unreadable_flash() + small_areas();
+    failures += saved_first() + unreadable_flash() + small_areas() + worn_slots();
     failures += check("the power cut at each of 700 bytes", cuts() == 700);
     has_ecc = true;
     failures += check("... on flash with ECC", cuts() == 700);
