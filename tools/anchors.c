@@ -171,6 +171,9 @@ static char *read_files(char **paths, int count, size_t *len)
             n = fread(text + *len, 1, 65535, file);
             *len += n;
         } while (n > 0);
+        if (ferror(file)) {
+            die("cannot be read", paths[i]);
+        }
         text[(*len)++] = '\n';
         fclose(file);
     }

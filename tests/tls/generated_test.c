@@ -7,6 +7,8 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tls/peer.h"
@@ -67,11 +69,28 @@ static void servers(void **state)
     assert_int_equal(talk("good-ec", one, one_count), AVITO_ERR_TLS_TRUST);
 }
 
+/* A file that cannot be read to its end: half of the roots would look like all. */
+static void what_cannot_be_read_is_said(void **state)
+{
+    char said[200] = "";
+    FILE *errors;
+
+    (void)state;
+    assert_int_not_equal(
+        system("build/anchors build/tls/roots.pem / >/dev/null 2>build/tls/anchors.said"), 0);
+    errors = fopen("build/tls/anchors.said", "r");
+    assert_non_null(errors);
+    assert_non_null(fgets(said, sizeof said, errors));
+    assert_string_equal(said, "anchors: /: cannot be read\n");
+    (void)fclose(errors);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_as_at_run_time),
         cmocka_unit_test(servers),
+        cmocka_unit_test(what_cannot_be_read_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
