@@ -21883,6 +21883,9 @@ static int avitoi_store_ended(avito_store *s, avito_outcome outcome, const char 
     int rc;
     send->outcome = outcome;
     send->ended = avito_posix_unix_time(NULL);
+    if (message_id != NULL && !avitoi_store_fits(message_id, AVITO_STORE_ID_CAP, false)) {
+        message_id = NULL; /* an id is whatever the service says: what was sent is noted all the same */
+    }
     if (message_id != NULL) {
         (void)avitoi_store_copy(send->message_id, sizeof send->message_id, message_id);
     }

@@ -975,6 +975,35 @@ static void a_dry_run_leaves_no_note(void **state)
     lane_end(&l);
 }
 
+/* An id that no note takes is left out of it: what was sent is noted as sent all the same. */
+static void an_id_that_does_not_fit(void **state)
+{
+    static const char *const odd[] = {LIST(""), ROW("m\\n1", "2", "hi")};
+    static char longer[AVITO_STORE_ID_CAP + 200];
+    const char *const answers[] = {LIST(""), longer};
+    static avito_store_send found;
+    avito_outcome outcome = AVITO_CANNOT_TELL;
+    struct lane l;
+
+    (void)state;
+    memset(longer, 'i', sizeof longer - 1);
+    memcpy(longer, "{\"id\":\"", 7);
+    (void)strcpy(longer + 7 + AVITO_STORE_ID_CAP, "\"}");
+    for (int i = 0; i < 2; i++) {
+        const char *key = i == 0 ? "k" : "l";
+
+        assert_int_equal(open_store(folder, "id"), AVITO_OK);
+        lane_of_answers(&l, i == 0 ? odd : answers, 2);
+        assert_int_equal(send_once(&l, key, "hi", &outcome), AVITO_OK);
+        assert_int_equal(outcome, AVITO_SENT);
+        assert_int_equal(avito_store_find_send(&store, key, &found), AVITO_OK);
+        assert_int_equal(found.outcome, AVITO_SENT);
+        assert_string_equal(found.message_id, "");
+        avito_store_close(&store);
+        lane_end(&l);
+    }
+}
+
 /* A lane that settles its own sends: the baseline of those is not that of a send with a note. */
 static void a_lane_that_settles(void **state)
 {
@@ -1803,6 +1832,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(keys_and_names, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_key_is_sent_once, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_dry_run_leaves_no_note, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(an_id_that_does_not_fit, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_lane_that_settles, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_key_that_another_program_forgets, make_folder,
                                         remove_folder),
