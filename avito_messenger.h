@@ -7237,8 +7237,6 @@ static avitoi_call_result avitoi_exchange_on_send(avito_client *c)
         return avitoi_exchange_early_answer(c);
     }
     if (c->priv.written) {
-        c->priv.pos = 0;
-        c->priv.len = 0;
         return avitoi_call_move(c, AVITOI_CALL_EV_WRITTEN);
     }
     if (c->priv.pos == c->priv.len) {

@@ -384,6 +384,32 @@ static void test_peak_when_the_token_is_refused(void **state)
     }
 }
 
+/* A window that holds whole elements lets each of them go the short way: the peak is the same. */
+static void test_peak_in_any_window(void **state)
+{
+    static const char body[] =
+        "{\"chats\":[{\"id\":\"a\",\"created\":5,\"context\":{\"type\":\"" LONG100
+        "\"}},{\"id\":\"b\"}],"
+        "\"meta\":{\"has_more\":false}}";
+    size_t peak = 0;
+
+    (void)state;
+    for (size_t window = 512; window <= 8192; window *= 2) {
+        struct lane l;
+        lane_init(&l, window);
+        script_connect(&l.script);
+        give(&l.script, 200, body);
+        assert_int_equal(lane_run(&l, avito_list_chats(&l.client, 1, NULL, &l.arena)), AVITO_OK);
+        assert_int_equal(next_result(&l), AVITO_OK);
+        peak = window == 512 ? l.arena.peak : peak;
+        assert_true(peak > 100);
+        assert_int_equal(l.arena.peak, peak);
+        assert_int_equal(next_result(&l), AVITO_OK);
+        assert_int_equal(next_result(&l), AVITO_END);
+        lane_end(&l);
+    }
+}
+
 /* A list is retried only before its first row was given: otherwise a row would come twice. */
 static void test_streamed_is_not_tried_again(void **state)
 {
@@ -1098,6 +1124,7 @@ int main(void)
         cmocka_unit_test(test_collected_again_in_little_memory),
         cmocka_unit_test(test_streamed_when_the_token_is_refused),
         cmocka_unit_test(test_peak_when_the_token_is_refused),
+        cmocka_unit_test(test_peak_in_any_window),
         cmocka_unit_test(test_streamed_is_not_tried_again),
         cmocka_unit_test(test_tried_again_while_nothing_is_given),
         cmocka_unit_test(test_tries_of_the_second_list),
