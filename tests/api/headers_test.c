@@ -105,8 +105,8 @@ static void test_refused_lines(void **state)
                                       "TE: trailers",
                                       "Upgrade: h2c",
                                       "Trailer: a"};
-    static const char *const good[] = {"Hos: a", "Hosts: a", "X: \xd0\x96 \t", "Accept: */*",
-                                       "Via: 1.1 a"};
+    static const char *const good[] = {"Hos: a",         "Hosts: a",    "Post: a",
+                                       "X: \xd0\x96 \t", "Accept: */*", "Via: 1.1 a"};
     avito_headers headers = {NULL, NULL, 0, {NULL, NULL}};
     size_t at = 0;
 
