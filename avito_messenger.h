@@ -15202,7 +15202,6 @@ static int avitoi_inbox_hand(avito_inbox *in, avito_message *out)
 {
     const struct avitoi_inbox_kept *k = avitoi_inbox_kept_oldest(in);
     *out = k->message;
-    out->chat_id = avitoi_text_of(in->priv.chat_id);
     in->priv.row_error = AVITO_OK;
     avitoi_inbox_key_put(in, k->hash);
     in->priv.created = k->created;
@@ -16972,7 +16971,6 @@ static int avitoi_raw_tokenise(avito_str s, jsmntok_t *tokens, size_t room)
         tokens->type = quoted ? JSMN_STRING : JSMN_PRIMITIVE;
         tokens->start = quoted ? 1 : 0;
         tokens->end = (int)s.len - (quoted ? 1 : 0);
-        tokens->size = 0;
         tokens->parent = -1;
         return 1;
     }

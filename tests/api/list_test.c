@@ -972,6 +972,33 @@ static void test_rows_that_slide(void **state)
     }
 }
 
+/* Pages overlap by four rows, but not where that were half of a page or more. */
+static void test_small_pages(void **state)
+{
+    static const struct {
+        int limit, next;
+    } rows[] = {{1, 1}, {7, 7}, {8, 8}, {9, 5}, {12, 8}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        avito_chats_query q = all_pages();
+        struct lane l;
+        char asked[40];
+        int given;
+        q.limit = (uint8_t)rows[i].limit;
+        lane_init(&l, 512);
+        script_connect(&l.script);
+        give_rows(&l.script, 0, rows[i].limit, true, -1);
+        give_rows(&l.script, rows[i].next, 1, false, -1);
+        assert_int_equal(lane_run(&l, avito_list_chats(&l.client, 1, &q, &l.arena)), AVITO_OK);
+        assert_int_equal(next_chats(&l, &given), AVITO_END);
+        assert_int_equal(given, rows[i].limit + (rows[i].next == rows[i].limit ? 1 : 0));
+        (void)snprintf(asked, sizeof asked, "offset=%d", rows[i].next);
+        assert_true(asked_for(&l.script, 1, asked));
+        lane_free(&l);
+    }
+}
+
 /* Ended in the middle of a row, by the program or by the wire: the row was not given, so another
  * list begins with it. */
 static void test_goes_on_with_the_row_begun(void **state)
@@ -1144,6 +1171,7 @@ int main(void)
         cmocka_unit_test(test_error_after_a_bad_row),
         cmocka_unit_test(test_goes_on_after_the_last_row),
         cmocka_unit_test(test_rows_that_slide),
+        cmocka_unit_test(test_small_pages),
         cmocka_unit_test(test_goes_on_with_the_row_begun),
         cmocka_unit_test(test_offset_beside_a_bad_row),
         cmocka_unit_test(test_voices_beside_a_bad_one),
