@@ -86,6 +86,10 @@ int main(int argc, char **argv)
     long size;
     int result;
 
+    if (argc == 3 && file == NULL) {
+        perror(argv[2]);
+        return 2;
+    }
     if (file == NULL || fseek(file, 0, SEEK_END) != 0 || (size = ftell(file)) <= 0 ||
         (unsigned long)size > AVITO_IMAGE_MAX) {
         fprintf(stderr, "usage: 05_upload_image CHAT_ID FILE (of up to 24 MB)\n");

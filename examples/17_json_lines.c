@@ -56,6 +56,10 @@ int main(void)
 
     rc = rc ? rc : avito_get_chats(&a.client, a.self.id, &all, &arena, &chats);
     bool whole = !avito_posix_perror(&a, rc) && chats.skipped == 0;
+    if (chats.skipped > 0) {
+        fprintf(stderr, "%zu chats are left out: they are not as the API describes them\n",
+                chats.skipped);
+    }
     for (size_t i = 0; rc >= 0 && i < chats.count && !ferror(stdout); i++) {
         avito_arena_reset(&a.arena);
         whole = print_chat(&chats.items[i]) && whole; /* the other chats go on */

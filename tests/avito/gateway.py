@@ -19,6 +19,7 @@ import types
 
 sys.path[:0] = ["tests/check", "tests/avito"]
 from brokers import Aedes, Broker as Mosquitto, Subscriber  # noqa: E402
+from made_up import MadeUp  # noqa: E402
 from processes import free_port, kilobytes, processor_s, wait_for  # noqa: E402
 from simulated import CERTS, Simulator  # noqa: E402
 from telling import check, failures  # noqa: E402
@@ -302,6 +303,20 @@ def commands():
         check("a picture of 5 MB", (r.result("pic2", 60) or {}).get("outcome") == "sent", r.results()[-2:])
         r.send("send", r.chat, '{"id":"late","text":"поздно"}', "-D", "publish", "message-expiry-interval", "1000")
         check("a command that expires later is done", (r.result("late") or {}).get("outcome") == "sent")
+
+
+def odd_answers():
+    """The newest message of a chat has no id: a command into it is done all the same."""
+    chats, chat = "/messenger/{}/accounts/1/chats", "u2i-1"
+    odd = {"author_id": 2, "created": 5, "type": "text", "direction": "in", "content": {"text": "?"}}
+    with MadeUp({chats.format("v2"): {"chats": []}, f"{chats.format('v3')}/{chat}/messages/": {"messages": [odd]},
+                 f"{chats.format('v1')}/{chat}/messages": {**odd, "id": "m2", "direction": "out"}}) as service, \
+            Broker() as broker, Subscriber(broker, *LISTENS) as sub, \
+            Gateway(broker, {"shop": types.SimpleNamespace(ports={"tls": service.server.server_port})}) as gateway:
+        check("beside a service that answers oddly it is online", gateway.is_online(sub), gateway.said)
+        broker.publish(f"avito/shop/send/{chat}", '{"id":"odd","text":"да"}')
+        got = wait_for(lambda: sub.of("avito/shop/results/odd"), 20)
+        check("a message without an id does not keep it from sending", got and json.loads(got[-1])["outcome"] == "sent", (got, gateway.said))
 
 
 def bad_input():
@@ -1365,7 +1380,7 @@ def shown():
           all(word in said for word in ("avito/shop/messages/", "avito/shop/send/u2i", '"outcome":"sent"', "main/status  offline")), said[-2000:])
 
 
-SCENES = [shown, messages, commands, bad_input, flood, bounded, unpaid, access_rules, at_once, many, locked_tokens, broker_away, day_without_broker, in_russian, by_consent, nobody_listens, full_disk, unreadable, claimed_pictures, webhooks, reload, reload_with_commands, reload_with_errors, home_assistant,
+SCENES = [shown, messages, commands, odd_answers, bad_input, flood, bounded, unpaid, access_rules, at_once, many, locked_tokens, broker_away, day_without_broker, in_russian, by_consent, nobody_listens, full_disk, unreadable, claimed_pictures, webhooks, reload, reload_with_commands, reload_with_errors, home_assistant,
           quiet_disk, old_broker, mute_broker, wrong_configuration, closed_error, tls_and_passwords, pubacks, full_window, killed_in_a_send, slow_line, service_away, wrong_clock, names, watchdog, paho]
 
 

@@ -834,6 +834,10 @@ def configuration(service, folder):
             file.write(f"[mqtt]\nhost = {host}\n")
         done = home.run("gateway")
         check(f"gateway: host = {host} is no name, and that is said at once", done.returncode == 2 and "[mqtt] host: a bare name" in done.stderr, done.stderr)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("[mqtt]\nhost =\n")
+    done = home.run("gateway")
+    check("gateway: a host that is empty is missing", done.returncode == 2 and "the broker's name is missing" in done.stderr, done.stderr)
     done = home.run("whoami", "--config", folder)
     check("a configuration that cannot be read says why", done.returncode == 2 and "Is a directory" in done.stderr, done.stderr)
     with open(path, "w", encoding="utf-8") as file:
@@ -1063,16 +1067,21 @@ def made_up(folder):
 
 def rows_that_make_no_sense(folder):
     """What cannot be read of a list is left out, and the status tells."""
-    rows = [{"id": "u2i-1", "updated": 1, "users": []}, {"id": 7}]
+    rows = [{"id": "u2i-1", "updated": 1, "users": []}, {"id": 7}, {"updated": 2, "users": []}]
     messages = [{"id": f"m{i}", "author_id": 2, "created": created, "type": "text", "content": {"text": "да"}} for i, created in enumerate((2, "вчера", 1))]
     accounts = "/messenger/{}/accounts/1/chats"
     with MadeUp({accounts.format("v2"): {"chats": rows}, accounts.format("v2") + "/u2i-1": rows[0],
-                 accounts.format("v3") + "/u2i-1/messages/": {"messages": messages}}) as service:
+                 accounts.format("v3") + "/u2i-1/messages/": {"messages": messages},
+                 "/messenger/v1/accounts/1/getVoiceFiles": {"voices_urls": {"a": None}}}) as service:
         home = Home(service, folder)
+        done = home.run("export")
+        check("export leaves out a chat without an id", done.returncode == 0 and '"chats":1,"skipped":' in done.stdout and "another type than known" in done.stderr, done)
+        done = home.run("voice", "a", "--save", folder)
+        check("voice --save of an address that is null is status 3", done.returncode == 3 and "cannot be downloaded" in done.stderr, done)
         for words, ids in ((["chats"], ["u2i-1"]), (["messages", "u2i-1", "--limit", "3"], ["m2", "m0"])):
             done = home.run(*words, "--json")
             check(f"{words[0]} with a row that makes no sense: the others, and status 8", done.returncode == 8 and "another type than known" in done.stderr and
-                  [json.loads(line)["id"] for line in done.stdout.splitlines()][:2] == ids, done)
+                  [line["id"] for line in map(json.loads, done.stdout.splitlines()) if "id" in line] == ids, done)
 
 
 def refresh_token_of_two_lines(folder):

@@ -418,6 +418,8 @@ def images():
                     file.truncate(24 * 1024 * 1024 + 1)
             _, err = run(service, "05_upload_image", chat, wrong, code=2)
             check("24 MB" in err, "05_upload_image says how large a picture may be", err)
+        _, err = run(service, "05_upload_image", chat, f"{folder}/none.png", code=2)
+        check(err == f"{folder}/none.png: No such file or directory\n", "05_upload_image says that there is no such picture", err)
         service.door("fault", {"plan": "upload_image:status=413,early:1"})
         _, err = run(service, "05_upload_image", chat, path, code=1)
         check("TOO_LARGE" in err, "05_upload_image understands an early refusal", err)
@@ -526,6 +528,9 @@ def odd_answers():
     out, _ = run(service, "03_chats_and_reply", "Да")
     check("answered 1 chats" in out and "passed over" in out and Stub.sent == ["u2i-a"],
           "03_chats_and_reply skips what it cannot take, and answers the others", out, Stub.sent)
+    out, err = run(service, "17_json_lines", code=1)
+    check([json.loads(line).get("id") for line in out.splitlines()] == [None, "m1"] and err.startswith("1 chats are left out"),
+          "17_json_lines tells of chats that it cannot read, and the messages of the others are there", out, err)
     out, err = run(service, "10_error_handling", "u2i-a", "Да")
     check(out == "sent\n", "10_error_handling: the newest message has no id", out, err)
     Stub.answers["chats"] = {"chats": Stub.answers["chats"]["chats"][2:]}

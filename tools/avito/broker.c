@@ -138,7 +138,7 @@ int broker_make(broker *b, config *c, const broker_as *as)
     memset(b, 0, offsetof(broker, in));
     snprintf(b->client_id, sizeof b->client_id, "%s", as->client_id);
     b->host = config_value(c, "mqtt", "host");
-    if (b->host == NULL) {
+    if (b->host == NULL || b->host[0] == '\0') {
         return config_wrong("mqtt",
                             say(TEXT("host: the broker's name is missing, such as localhost",
                                      "host: не задано имя брокера, например localhost")));

@@ -195,6 +195,9 @@ static int list_ids(struct export *e)
         avito_chat chat;
 
         result = avito_next_chat(client, &chat);
+        if (result == AVITO_OK && chat.id.ptr == NULL) { /* nobody can ask for its messages */
+            result = AVITO_ERR_MODEL;
+        }
         if (result == AVITO_OK && !contains(&e->all, chat.id.ptr) && !add(&e->all, chat.id.ptr)) {
             e->chats_beyond = true;
         }

@@ -841,7 +841,8 @@ static void baseline_read(struct gateway_job *j)
 
     j->baseline_id[0] = '\0';
     j->baseline_created = 0;
-    if (newest->count > 0 && newest->items[0].id.len < sizeof j->baseline_id) {
+    if (newest->count > 0 && newest->items[0].id.ptr != NULL &&
+        newest->items[0].id.len < sizeof j->baseline_id) {
         memcpy(j->baseline_id, newest->items[0].id.ptr, newest->items[0].id.len + 1);
         j->baseline_created = newest->items[0].created;
     }

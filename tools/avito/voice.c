@@ -49,7 +49,7 @@ static int save_voice(session *s, const avito_voice_file *file)
         return EXIT_ANSWER;
     }
     snprintf(path, sizeof path, "%s/%s.mp4", s->arguments->values[OPTION_SAVE], file->voice_id.ptr);
-    status = download(s, file->url.ptr, path);
+    status = download(s, file->url.ptr != NULL ? file->url.ptr : "", path);
     return status == EXIT_DONE ? print_voice(s, file, path) : status;
 }
 
