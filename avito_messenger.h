@@ -2109,8 +2109,8 @@ AVITO_API int avito_get_webhook_subscriptions(avito_client *client, avito_arena 
 
 /* ---- blacklist ---- */
 
-/* `count` users, each with a reason and, if not 0, the listing that it was about. The API has no way
- * to take them off again, nor to list them. */
+/* `count` users, each with a reason and, if not 0, the listing that it was about; the array is borrowed. The
+ * API has no way to take them off again, nor to list them. */
 AVITO_API int avito_add_to_blacklist(avito_client *client, int64_t user_id,
                                      const avito_blacklist_user *users, size_t count);
 

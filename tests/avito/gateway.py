@@ -310,10 +310,16 @@ def odd_answers():
     chats, chat = "/messenger/{}/accounts/1/chats", "u2i-1"
     odd = {"author_id": 2, "created": 5, "type": "text", "direction": "in", "content": {"text": "?"}}
     with MadeUp({chats.format("v2"): {"chats": []}, f"{chats.format('v3')}/{chat}/messages/": {"messages": [odd]},
-                 f"{chats.format('v1')}/{chat}/messages": {**odd, "id": "m2", "direction": "out"}}) as service, \
+                 f"{chats.format('v1')}/{chat}/messages": {**odd, "id": "m2", "direction": "out"},
+                 "/messenger/v2/accounts/1/blacklist": {}}) as service, \
             Broker() as broker, Subscriber(broker, *LISTENS) as sub, \
             Gateway(broker, {"shop": types.SimpleNamespace(ports={"tls": service.server.server_port})}) as gateway:
+        service.keeps = False
         check("beside a service that answers oddly it is online", gateway.is_online(sub), gateway.said)
+        broker.publish("avito/shop/block/115721966", '{"id":"first","reason":"spam","item_id":7}')  # it has to connect first
+        wait_for(lambda: sub.of("avito/shop/results/first"), 20)
+        said = [json.loads(body) for path, body in service.posted if path.endswith("/blacklist")]
+        check("the user who was meant is blocked", said == [{"users": [{"user_id": 115721966, "context": {"item_id": 7, "reason_id": 1}}]}], (said, gateway.said))
         broker.publish(f"avito/shop/send/{chat}", '{"id":"odd","text":"да"}')
         got = wait_for(lambda: sub.of("avito/shop/results/odd"), 20)
         check("a message without an id does not keep it from sending", got and json.loads(got[-1])["outcome"] == "sent", (got, gateway.said))

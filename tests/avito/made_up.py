@@ -15,6 +15,8 @@ class MadeUp:
         self.answers = {"/token": {"access_token": "t", "expires_in": 86400, "token_type": "Bearer"},
                         "/core/v1/accounts/self": {"id": 1, "name": "n"}, **answers}
         self.closing = threading.Event()
+        self.posted = []  # (path, body)
+        self.keeps = True  # connections, after an answer
 
     def __enter__(self):
         made_up = self
@@ -23,12 +25,16 @@ class MadeUp:
             protocol_version = "HTTP/1.1"
 
             def answer(self):
-                self.rfile.read(int(self.headers.get("Content-Length", "0")))
+                body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+                if self.command == "POST":
+                    made_up.posted.append((self.path, body))
                 answer = made_up.answers.get(self.path.partition("?")[0])
                 body, size = answer if isinstance(answer, tuple) else (answer, None)
                 body = body if isinstance(body, bytes) else json.dumps(body).encode()
                 self.send_response(404 if answer is None else 200)
                 self.send_header("Content-Length", str(size or len(body)))
+                if not made_up.keeps:
+                    self.send_header("Connection", "close")
                 self.end_headers()
                 self.wfile.write(body)
                 if size:

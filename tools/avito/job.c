@@ -93,6 +93,7 @@ struct gateway_job {
         avito_subscriptions subscriptions;
         avito_chats chats;
         avito_chat chat;
+        avito_blacklist_user blocked; /* what a block sends */
     } out;
     char baseline_id[256], image_id[128], message_id[128];
     char reason[GATEWAY_REASON_MAX];
@@ -644,7 +645,8 @@ static int call_send(gateway_account *a, struct gateway_job *j)
 static int call_act(gateway_account *a, struct gateway_job *j)
 {
     avito_client *client = a->lane->client;
-    avito_blacklist_user user;
+    avito_blacklist_user *user =
+        &j->out.blocked; /* the call writes its body when it is connected */
 
     if (j->o->act == ORDER_READ) {
         return avito_mark_chat_as_read(client, a->user_id, topic_chat(j));
@@ -652,11 +654,11 @@ static int call_act(gateway_account *a, struct gateway_job *j)
     if (j->o->act == ORDER_DELETE) {
         return avito_delete_message(client, a->user_id, topic_chat(j), j->o->text);
     }
-    memset(&user, 0, sizeof user);
-    user.user_id = j->o->user_id;
-    user.item_id = j->o->item_id;
-    user.reason = j->o->reason;
-    return avito_add_to_blacklist(client, a->user_id, &user, 1);
+    memset(user, 0, sizeof *user);
+    user->user_id = j->o->user_id;
+    user->item_id = j->o->item_id;
+    user->reason = j->o->reason;
+    return avito_add_to_blacklist(client, a->user_id, user, 1);
 }
 
 static int call_look(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
