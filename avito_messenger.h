@@ -18442,11 +18442,13 @@ static int avitoi_tcp_socket(int family)
 static bool avitoi_tcp_try_next(avito_tcp *tcp, uint16_t port)
 {
     const avito_tcp_address *to = &tcp->priv.addresses[tcp->priv.next++];
+    const bool known = to->size == 4 || (AVITO_WITH_IPV6 && to->size == 16);
     const uint32_t now = avito_posix_clock_ms(NULL);
     tcp->priv.left_ms =
         (uint16_t)avitoi_number_minus(tcp->priv.left_ms, now - tcp->priv.started_ms);
     tcp->priv.started_ms = now;
-    tcp->priv.fd = avitoi_tcp_socket(AVITOI_TCP_FAMILY(to));
+    errno = EAFNOSUPPORT;
+    tcp->priv.fd = known ? avitoi_tcp_socket(AVITOI_TCP_FAMILY(to)) : -1;
     if (tcp->priv.fd < 0 || !avitoi_tcp_prepare(tcp->priv.fd)) {
         tcp->priv.error = errno;
         avitoi_tcp_drop(tcp);

@@ -263,6 +263,31 @@ static void every_address_is_tried(void **state)
     close(server);
 }
 
+/* A hook that forgot the size: a size of no family is no address, and the next one is tried. */
+static void an_address_of_no_family(void **state)
+{
+    avito_tcp_options options = avito_tcp_options_default();
+    uint16_t port = 0;
+    int server = listen_on("127.0.0.1", &port);
+    (void)state;
+    memset(&hook, 0, sizeof hook);
+    options.resolve = resolve;
+    options.ctx = &hook;
+    options.never_wait = true;
+    hook.addresses[0] = numeric("127.0.0.1");
+    hook.addresses[0].size = 0;
+    hook.count = 1;
+    setup(&options, "some.name", port);
+    assert_int_equal(connect_asking(), AVITO_ERR_CONNECT);
+    assert_int_equal(transport.functions->detail(transport.ctx), EAFNOSUPPORT);
+    finish();
+    hook.addresses[1] = numeric("127.0.0.1");
+    hook.count = 2;
+    assert_int_equal(connect_asking(), AVITO_OK);
+    finish();
+    close(server);
+}
+
 static void names(void **state)
 {
     avito_tcp_options options = avito_tcp_options_default();
@@ -838,6 +863,7 @@ int main(void)
         cmocka_unit_test(refused),
         cmocka_unit_test(ipv6),
         cmocka_unit_test(every_address_is_tried),
+        cmocka_unit_test(an_address_of_no_family),
         cmocka_unit_test(names),
         cmocka_unit_test(both_families),
         cmocka_unit_test(silent_addresses),
