@@ -63,16 +63,19 @@ build/transports/arduino: $(TRANSPORT_ARDUINO) $(wildcard tests/transports/ardui
 	$(CXX) $(TRANSPORT_CXX) $(SANITIZE) $(INCLUDES) $(TRANSPORT_FLAGS) -Itests/transports/arduino \
 	    $(filter %.cpp %.o,$^) -o $@ -lbearssl
 
-# lwIP itself, from Debian's source: its sockets, threads, loopback.
+# lwIP itself, from Debian's source: its sockets, threads, loopback. Its port to Unix is in port/ of 2.1 (Debian 12),
+# in contrib/ of 2.2 (Debian 13).
 LWIP_SOURCE := build/port/source/lwip
-LWIP_INCLUDES := -Itests/transports/lwip -isystem $(LWIP_SOURCE)/src/include -isystem $(LWIP_SOURCE)/port/include
+LWIP_PORTS := port contrib/ports/unix/port
+LWIP_INCLUDES := -Itests/transports/lwip -isystem $(LWIP_SOURCE)/src/include $(LWIP_PORTS:%=-isystem $(LWIP_SOURCE)/%/include)
 $(LWIP_SOURCE)/.complete:
 	@mkdir -p $(@D)
 	sh examples/firmware/source.sh lwip build/port/source
 build/lib/lwip.a: $(LWIP_SOURCE)/.complete tests/transports/lwip/lwipopts.h
 	@mkdir -p build/obj/lwip $(@D)
-	for f in $(addprefix $(LWIP_SOURCE)/,src/core/*.c src/core/ipv4/*.c src/api/*.c src/netif/ethernet.c port/sys_arch.c); do \
-	    $(CC) -w -g -O1 $(SANITIZE) $(LWIP_INCLUDES) -include fcntl.h -DLWIP_UNIX_LINUX \
+	for f in $(addprefix $(LWIP_SOURCE)/,src/core/*.c src/core/ipv4/*.c src/api/*.c src/netif/ethernet.c \
+	        $(LWIP_PORTS:%=%/sys_arch.c)); do \
+	    [ -e $$f ] || continue; $(CC) -w -g -O1 $(SANITIZE) $(LWIP_INCLUDES) -include fcntl.h -DLWIP_UNIX_LINUX \
 	        -c $$f -o build/obj/lwip/$$(basename $$f .c).o || exit 1; done
 	rm -f $@ && ar rcs $@ build/obj/lwip/*.o
 build/obj/tests/transports/lwip/main.san.o: tests/transports/lwip/main.c $(HEADER) $(LWIP_SOURCE)/.complete

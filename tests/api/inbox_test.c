@@ -2043,7 +2043,7 @@ static void a1_years_ahead(struct service *s, const char *request)
 static void fill_ring(struct device *d, unsigned from, unsigned count)
 {
     for (unsigned i = from; i < from + count; i++) {
-        char id[8], given[10];
+        char id[12], given[16];
         (void)snprintf(id, sizeof id, "b%u", i);
         (void)snprintf(given, sizeof given, "%s ", id);
         write_message("b", id, (uint32_t)(d->clock.unix_s - T));
