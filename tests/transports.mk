@@ -75,7 +75,7 @@ build/lib/lwip.a: $(LWIP_SOURCE)/.complete tests/transports/lwip/lwipopts.h
 	@mkdir -p build/obj/lwip $(@D)
 	for f in $(addprefix $(LWIP_SOURCE)/,src/core/*.c src/core/ipv4/*.c src/api/*.c src/netif/ethernet.c \
 	        $(LWIP_PORTS:%=%/sys_arch.c)); do \
-	    [ -e $$f ] || continue; $(CC) -w -g -O1 $(SANITIZE) $(LWIP_INCLUDES) -include fcntl.h -DLWIP_UNIX_LINUX \
+	    [ -e $$f ] || continue; $(CC) -w -g -O1 $(SANITIZE) $(LWIP_INCLUDES) -Wno-implicit-function-declaration -include fcntl.h -DLWIP_UNIX_LINUX \
 	        -c $$f -o build/obj/lwip/$$(basename $$f .c).o || exit 1; done
 	rm -f $@ && ar rcs $@ build/obj/lwip/*.o
 build/obj/tests/transports/lwip/main.san.o: tests/transports/lwip/main.c $(HEADER) $(LWIP_SOURCE)/.complete
