@@ -86,6 +86,7 @@ struct gateway_job {
     avito_outcome verdict;
     size_t unread;
     const char *claimed[CLAIMED_MAX];
+    char *claimed_ids; /* what those point into: a row of the ledger may go while the call runs */
     union {
         avito_messages newest;
         avito_message message;
@@ -150,6 +151,7 @@ static void drop(gateway_account *a, struct gateway_job *j)
     }
     a->priv.g->priv.pictures -= j->o->image_len;
     free(j->o);
+    free(j->claimed_ids);
     free(j);
 }
 
@@ -661,6 +663,27 @@ static int call_act(gateway_account *a, struct gateway_job *j)
     return avito_add_to_blacklist(client, a->user_id, user, 1);
 }
 
+/* Copies what `claimed` points to. */
+static bool keep_claimed(struct gateway_job *j, size_t count)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        len += strlen(j->claimed[i]) + 1u;
+    }
+    free(j->claimed_ids);
+    j->claimed_ids = malloc(len + 1u);
+    if (j->claimed_ids == NULL) {
+        return false;
+    }
+    for (size_t i = 0, at = 0; i < count; i++) {
+        len = strlen(j->claimed[i]) + 1u;
+        j->claimed[i] = memcpy(j->claimed_ids + at, j->claimed[i], len);
+        at += len;
+    }
+    return true;
+}
+
 static int call_look(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
 {
     const ledger_entry *e = ledger_find(&a->ledger, j->id);
@@ -672,6 +695,9 @@ static int call_look(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
     query.baseline_created = j->baseline_created;
     query.claimed_count = e != NULL ? ledger_claimed(&a->ledger, e, j->claimed, CLAIMED_MAX) : 0;
     query.claimed = j->claimed;
+    if (!keep_claimed(j, query.claimed_count)) {
+        return AVITO_ERR_ROOM;
+    }
     query.age_s = (now_ms - j->look_from_ms) / 1000u;
     return avito_confirm_sent(a->lane->client, a->user_id, topic_chat(j), &query, a->lane->arena,
                               &j->verdict, &j->out.message);
