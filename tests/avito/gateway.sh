@@ -5,7 +5,7 @@ set -u
 scenes=tests/avito/gateway.py work=build/gateway_scenes
 . tests/avito/tell.sh
 tell minutes unpaid access_rules full_window in_russian killed_in_a_send slow_line service_away nobody_listens at_once home_assistant &
-tell floods shown by_consent flood bad_input broker_away webhooks reload reload_with_commands reload_with_errors unreadable claimed_pictures &
+tell floods shown odd_answers by_consent flood bad_input broker_away webhooks reload reload_with_commands reload_with_errors unreadable claimed_pictures &
 GATEWAY_BROKER=aedes
 export GATEWAY_BROKER
 tell aedes messages commands broker_away home_assistant many &

@@ -362,10 +362,11 @@ def unheard(service, home):
 
 def interrupted_send(service, home):
     """Ctrl-C while a message may have left: a person is told not to send it again."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that began us in the background ignores it
     chat = first_chat(home)
     before = service.door("stats")["operations"]["send_message"]["served"]
     for locale, said in (("C.UTF-8", "do not send it again, but ask later: avito confirm"), ("ru_RU.UTF-8", "не отправляйте снова")):
-        service.door("fault", {"plan": "send_message:delay=5000:1"})
+        service.door("fault", {"plan": "send_message:delay=20000:1"})
         program = home.start("send", chat, "прервано", LC_ALL=locale)
         before += 1
         wait_for(lambda: service.door("stats")["operations"]["send_message"]["served"] >= before, 20)
@@ -1174,7 +1175,11 @@ def core_dumps(home, folder):
     if os.getuid() != 0:
         print("not run - avito as another user: not root")
         return
-    nobody = {**home.environment, "HOME": f"{folder}/nobody", "XDG_STATE_HOME": f"{folder}/nobody", "XDG_CONFIG_HOME": f"{folder}/nobody"}
+    # The project may lie where only root reads.
+    watch[0] = shutil.copy(PLAIN, f"{folder}/avito")
+    nobody = {**home.environment, "HOME": f"{folder}/nobody", "XDG_STATE_HOME": f"{folder}/nobody", "XDG_CONFIG_HOME": f"{folder}/nobody",
+              "AVITO_CA_FILE": shutil.copy(home.environment["AVITO_CA_FILE"], f"{folder}/nobody.pem")}
+    os.chmod(nobody["AVITO_CA_FILE"], 0o644)
     os.makedirs(nobody["HOME"])
     os.chown(nobody["HOME"], 65534, 65534)
     os.chmod(folder, 0o755)

@@ -200,7 +200,7 @@ BUGS = [
      "while (rc == AVITO_AGAIN && avitoi_call_may_wait(c)) {",
      "if (rc == AVITO_AGAIN && avitoi_call_may_wait(c)) {"),
     ("hidden-is-no", "a text that the unpaid tariff hides is taken for another one",
-     "m->created == 0 || m->is_placeholder) {", "m->created == 0) {"),
+     "m->created <= 0 || m->is_placeholder) {", "m->created <= 0) {"),
     ("hidden-unsaid", "a text that the unpaid tariff hides is given as what was written",
      "m->is_placeholder = avitoi_text_starts(text, AVITOI_SCHEMA_PLACEHOLDER);",
      "m->is_placeholder = false;"),
