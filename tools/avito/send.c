@@ -120,6 +120,14 @@ static void on_interrupt(int number)
     raise(number);
 }
 
+/* Where Ctrl-C is ignored, as behind nohup or in the background of a script, it stays so. */
+static void on_ctrl_c(void (*handler)(int))
+{
+    if (signal(SIGINT, handler) == SIG_IGN) {
+        signal(SIGINT, SIG_IGN);
+    }
+}
+
 /* Sends it under a key of its own, and prints what became of it. */
 static int send_noted(session *s, const char *text, const char *image_id)
 {
@@ -129,18 +137,13 @@ static int send_noted(session *s, const char *text, const char *image_id)
     int result;
 
     make_key(key, sizeof key);
-    if (signal(SIGINT, on_interrupt) ==
-        SIG_IGN) { /* as behind nohup, or in the background of a script */
-        signal(SIGINT, SIG_IGN);
-    }
+    on_ctrl_c(on_interrupt);
     result = send_under(s, key, text, image_id, &outcome);
     if (result == AVITO_ERR_ROOM &&
         avito_store_each_send(&s->avito.store, settle_old, &s->avito.store) == AVITO_OK) {
         result = send_under(s, key, text, image_id, &outcome);
     }
-    if (signal(SIGINT, SIG_DFL) == SIG_IGN) {
-        signal(SIGINT, SIG_IGN);
-    }
+    on_ctrl_c(SIG_DFL);
     noted = avito_store_last_send(&s->avito.store);
     return print_outcome(s, result, outcome, noted != NULL ? noted->message_id : NULL);
 }
