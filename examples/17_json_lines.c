@@ -20,7 +20,8 @@ static char room[8 << 20], line[1 << 18];
 static bool went_well(const avito_chat *chat, int rc)
 {
     if (rc < 0) {
-        fprintf(stderr, "chat %s: %s\n", chat->id.ptr, avito_posix_strerror(&a, rc));
+        fprintf(stderr, "chat %s: %s\n", chat->id.ptr ? chat->id.ptr : "without an id",
+                avito_posix_strerror(&a, rc));
     }
     return rc >= 0;
 }

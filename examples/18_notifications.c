@@ -53,6 +53,7 @@ static void turn(const char *path, int wants, uint32_t ms)
     fds[LANE].fd = avito_tcp_fd(&a.tcp);
     fds[LANE].events = (short)(wants & AVITO_WANT_WRITE ? POLLIN | POLLOUT : POLLIN);
     (void)poll(fds, FDS, ms < 1000 ? (int)ms : 1000);
+    fds[LISTENER].events = 0; /* while every place is taken, the next peer waits */
     for (int i = 0; i < PEERS; i++) {
         avito_webhook_options o = {.path = path, .buffer = body[i], .buffer_cap = sizeof body[i]};
 
@@ -61,6 +62,7 @@ static void turn(const char *path, int wants, uint32_t ms)
         } else if ((fds[i].fd = accept(fds[LISTENER].fd, NULL, NULL)) >= 0) {
             (void)avito_webhook_init(&hooks[i], &o, avito_posix_clock_ms(NULL));
         }
+        fds[LISTENER].events = (short)(fds[i].fd < 0 ? POLLIN : fds[LISTENER].events);
     }
 }
 
@@ -68,13 +70,12 @@ int main(int argc, char **argv)
 {
     struct sockaddr_in here = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     avito_message m;
-    avito_self me = {.id = 0};
 
     if (argc != 4) {
         return fprintf(stderr, "usage: 18_notifications PORT PATH FOLDER\n"), 2;
     }
-    avito_posix_options o = {.folder = argv[3], .client.never_wait = true};
-    int rc = avito_posix_open(&a, &o);
+    int rc =
+        avito_posix_open(&a, &(avito_posix_options){.folder = argv[3], .client.never_wait = true});
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
     here.sin_port = htons((uint16_t)atoi(argv[1]));
     for (int i = 0; i < FDS; i++) {
@@ -85,18 +86,17 @@ int main(int argc, char **argv)
     if (bind(fds[LISTENER].fd, (void *)&here, sizeof here) || listen(fds[LISTENER].fd, 16)) {
         return perror(argv[1]), 1;
     }
-    rc = rc ? rc : avito_get_self(&a.client, &a.arena, &me);
+    rc = rc ? rc : avito_get_self(&a.client, &a.arena, &a.self);
     for (; rc == AVITO_AGAIN; rc = avito_step(&a.client)) {
         turn(argv[2], avito_wants(&a.client), avito_deadline_ms(&a.client));
     }
-    avito_inbox_options in = avito_posix_inbox_options(&a, me.id);
+    avito_inbox_options in = avito_posix_inbox_options(&a, a.self.id);
     rc = rc ? rc : avito_inbox_init(&inbox, &a.client, &in);
-    for (bool open = rc == AVITO_OK; open;) {
+    for (bool open = rc == AVITO_OK; open; (void)avito_posix_perror(&a, rc)) {
         turn(argv[2], avito_inbox_wants(&inbox), avito_inbox_deadline_ms(&inbox));
         for (; (rc = avito_inbox_next(&inbox, &m)) == AVITO_OK; (void)avito_inbox_accept(&inbox)) {
             printf("%s %s\n", m.chat_id.ptr, m.id.ptr);
         }
-        (void)avito_posix_perror(&a, rc);
     }
     return avito_posix_perror(&a, rc);
 }

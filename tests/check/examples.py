@@ -21,7 +21,7 @@ import time
 import zlib
 
 from linked import LIBRARY, interface
-from processes import free_port
+from processes import free_port, processor_s
 from simulated import CERTS, Simulator
 
 OUT = "build/check/examples"
@@ -340,6 +340,7 @@ def ring_and_poll():
                 check(post("/avito/secret", {"id": "x", "payload": {"type": "message", "value": {}}}) == 200
                       and wait_for(lambda: f"{chat} {rung}\n" in program.said, 3),
                       "18_notifications has at once what it was told of", program.said)
+            check(rests_beside(port, program), "18_notifications rests beside more silent peers than it has places")
             peer = socket.create_connection(("127.0.0.1", int(port)))  # which the program ends, so its port rests
             check(post("/avito/guess", {}) == 404, "18_notifications does not know another path")
         check(program.said.count("\n") == 4, "18_notifications gives each message once", program.said)
@@ -347,6 +348,18 @@ def ring_and_poll():
             check(wait_for(lambda: socket.socket().connect_ex(("127.0.0.1", int(port))) == 0, 10),
                   "18_notifications has its port again at once", program.said)
             peer.close()
+
+
+def rests_beside(port, program):
+    """Does it sleep while twelve peers, of which it serves eight at once, say nothing?"""
+    peers = [socket.create_connection(("127.0.0.1", int(port))) for _ in range(12)]
+    time.sleep(0.5)
+    before = processor_s(program.process.pid)
+    time.sleep(1)
+    used = processor_s(program.process.pid) - before
+    for peer in peers:
+        peer.close()
+    return used < 0.2
 
 
 def readme_commands():

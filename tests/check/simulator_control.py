@@ -14,6 +14,7 @@ import time
 import urllib.parse
 import zlib
 
+from processes import processor_s
 from simulated import Simulator
 
 FORM = ("grant_type=client_credentials&client_id=client-id-for-tests"
@@ -359,12 +360,6 @@ def any_bytes(service):
           "no bytes bring it down")
 
 
-def processor_ms(pid):
-    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
-        fields = file.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
-
-
 def watchers():
     """A thousand chats, ten pages by events and ten more by asking each second: nothing happens."""
     with Simulator("--chats", "1000") as service:
@@ -373,12 +368,12 @@ def watchers():
         check(len(service.door("state")["chats"]) == 1000, "a thousand chats are served")
         time.sleep(0.3)
         seconds = 5
-        begin = processor_ms(service.process.pid)
+        begin = processor_s(service.process.pid)
         for _ in range(seconds):
             for _ in range(10):
                 service.door("changes?after=" + last)
             time.sleep(1)
-        share = (processor_ms(service.process.pid) - begin) / (seconds * 1000)
+        share = (processor_s(service.process.pid) - begin) / seconds
         check(share <= 0.05, f"ten watchers and ten askers cost {share:.1%} of a core at rest (5 % at most)")
         begin = time.monotonic()
         chat = service.door("chats")["chats"][500]["id"]
