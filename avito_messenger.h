@@ -18398,8 +18398,6 @@ static bool avitoi_tcp_prepare(int fd)
 }
 
 #if AVITO_WITH_IPV6
-#define AVITOI_TCP_FAMILY(address) ((address)->size == 4 ? AF_INET : AF_INET6)
-
 static int avitoi_tcp_dial6(int fd, const avito_tcp_address *to, uint16_t port)
 {
     struct sockaddr_in6 in6;
@@ -18410,8 +18408,6 @@ static int avitoi_tcp_dial6(int fd, const avito_tcp_address *to, uint16_t port)
     memcpy(&in6.sin6_addr, to->bytes, 16);
     return connect(fd, (const struct sockaddr *)(const void *)&in6, (socklen_t)sizeof in6);
 }
-#else
-#define AVITOI_TCP_FAMILY(address) AF_INET
 #endif
 
 static int avitoi_tcp_dial(int fd, const avito_tcp_address *to, uint16_t port)
@@ -18429,26 +18425,36 @@ static int avitoi_tcp_dial(int fd, const avito_tcp_address *to, uint16_t port)
     return connect(fd, (const struct sockaddr *)(const void *)&in4, (socklen_t)sizeof in4);
 }
 
+/* AF_UNSPEC: an address of a size that no family here has. */
+static int avitoi_tcp_family(const avito_tcp_address *address)
+{
+#if AVITO_WITH_IPV6
+    if (address->size == 16) {
+        return AF_INET6;
+    }
+#endif
+    return address->size == 4 ? AF_INET : AF_UNSPEC;
+}
+
 static int avitoi_tcp_socket(int family)
 {
     int kind = SOCK_STREAM;
 #ifdef SOCK_CLOEXEC
     kind |= SOCK_CLOEXEC; /* no gap for a fork() on another thread */
 #endif
-    return socket(family, kind, 0);
+    errno = EAFNOSUPPORT;
+    return family == AF_UNSPEC ? -1 : socket(family, kind, 0);
 }
 
 /* Starts on the next address. False: this one failed at once. */
 static bool avitoi_tcp_try_next(avito_tcp *tcp, uint16_t port)
 {
     const avito_tcp_address *to = &tcp->priv.addresses[tcp->priv.next++];
-    const bool known = to->size == 4 || (AVITO_WITH_IPV6 && to->size == 16);
     const uint32_t now = avito_posix_clock_ms(NULL);
     tcp->priv.left_ms =
         (uint16_t)avitoi_number_minus(tcp->priv.left_ms, now - tcp->priv.started_ms);
     tcp->priv.started_ms = now;
-    errno = EAFNOSUPPORT;
-    tcp->priv.fd = known ? avitoi_tcp_socket(AVITOI_TCP_FAMILY(to)) : -1;
+    tcp->priv.fd = avitoi_tcp_socket(avitoi_tcp_family(to));
     if (tcp->priv.fd < 0 || !avitoi_tcp_prepare(tcp->priv.fd)) {
         tcp->priv.error = errno;
         avitoi_tcp_drop(tcp);
