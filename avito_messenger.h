@@ -10495,9 +10495,10 @@ typedef struct avito_inbox_options {
     int64_t since;           /* AVITO_START_SINCE: unix seconds, by the server's clock */
     bool unread_only;        /* read only chats with unread messages: less traffic, a weaker promise */
     bool mark_as_read;       /* when all messages of a chat were accepted; not in an overrun */
+    /* These four: at most 2^30, to which more is cut; of milliseconds that is twelve days. */
     uint32_t poll_ms;        /* between rounds; 0: 15000 */
     uint32_t slow_poll_ms;   /* while notifications come; 0: 300000 */
-    uint32_t overlap_s;      /* 0: 300; at most 2^30 */
+    uint32_t overlap_s;      /* 0: 300 */
     uint32_t sweep_ms;       /* between reads of all of the list; 0: 900000 */
     uint32_t nap_ms;         /* a lane that may wait sleeps so long between rounds before the call
                                 returns AVITO_AGAIN; 0: until the next round */
@@ -15958,7 +15959,15 @@ AVITO_API avito_inbox_options avito_inbox_options_default(void)
     return options;
 }
 
-#define AVITOI_INBOX_OVERLAP_MAX 0x40000000u /* seconds: with the time of today they fit 32 bits */
+#define AVITOI_INBOX_PERIOD_MAX 0x40000000u
+
+/* An option that is a time. At most so many seconds, which with the time of today fit 32 bits; or
+ * milliseconds, a quarter of what the clock counts before it wraps. */
+AVITOI_APART_IF_SMALL static uint32_t avitoi_inbox_period(uint32_t given, uint32_t otherwise)
+{
+    const uint32_t period = avitoi_number_or(given, otherwise);
+    return period < AVITOI_INBOX_PERIOD_MAX ? period : AVITOI_INBOX_PERIOD_MAX;
+}
 
 /* Is nothing missing or out of range? */
 static bool avitoi_inbox_are_legal(const avito_inbox_options *o)
@@ -16005,13 +16014,10 @@ AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
     inbox->client = client;
     inbox->o.state_cap -= (inbox->o.state_cap - sizeof(struct avitoi_inbox_state)) %
                           sizeof(struct avitoi_inbox_entry);
-    inbox->o.poll_ms = avitoi_number_or(options->poll_ms, 15000);
-    inbox->o.slow_poll_ms = avitoi_number_or(options->slow_poll_ms, 300000);
-    inbox->o.overlap_s = avitoi_number_or(options->overlap_s, 300);
-    if (inbox->o.overlap_s > AVITOI_INBOX_OVERLAP_MAX) {
-        inbox->o.overlap_s = AVITOI_INBOX_OVERLAP_MAX;
-    }
-    inbox->o.sweep_ms = avitoi_number_or(options->sweep_ms, 900000);
+    inbox->o.poll_ms = avitoi_inbox_period(options->poll_ms, 15000);
+    inbox->o.slow_poll_ms = avitoi_inbox_period(options->slow_poll_ms, 300000);
+    inbox->o.overlap_s = avitoi_inbox_period(options->overlap_s, 300);
+    inbox->o.sweep_ms = avitoi_inbox_period(options->sweep_ms, 900000);
 #if !AVITO_TINY
     avito_enable_inbox_records(&inbox->o);
 #endif

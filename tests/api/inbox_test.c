@@ -1506,6 +1506,64 @@ static void test_oldest_chat_first(void **state)
     avito_client_close(&d->client);
 }
 
+static void give_token(struct service *s, const char *request)
+{
+    if (strncmp(request, "POST /token ", 12) == 0) {
+        (void)snprintf(s->body, sizeof s->body,
+                       "{\"access_token\":\"another\",\"expires_in\":86400}");
+    }
+}
+
+/* After some time, and a step that comes late. */
+static const char *round_after(struct device *d, uint32_t ms)
+{
+    clock_advance(&d->clock, ms);
+    clock_advance(&d->clock, 5000);
+    return device_round(d);
+}
+
+/* Of the longest times that an option can name so much is kept that the clock, which wraps, can measure it. */
+static void test_the_longest_times(void **state)
+{
+    const uint32_t six_hours = 6 * 3600 * 1000, longest = 1u << 30;
+    struct device *d = device_of_dozen();
+    unsigned rounds = 0;
+    (void)state;
+    d->options.sweep_ms = UINT32_MAX;
+    d->options.poll_ms = six_hours;
+    device_start(d);
+    service.fault = give_token;
+    for (uint32_t i = 0; i < 12; i++) {
+        write_message(dozen[i], dozen[i], 30 - i);
+    }
+    for (; rounds < 4; rounds++) {
+        assert_string_equal(round_after(d, six_hours), "");
+    }
+    write_before(service.count, "new", "new", (uint32_t)(d->clock.unix_s - T));
+    while (strcmp(round_after(d, six_hours), "new ") != 0) { /* by a sweep: see above */
+        assert_string_equal(d->given, "");
+        assert_true(++rounds < longest / six_hours + 4);
+    }
+    d->options.poll_ms = UINT32_MAX;
+    d->options.slow_poll_ms = UINT32_MAX;
+    device_start(d);
+    (void)device_round(d);
+    for (unsigned rung = 0; rung < 2; rung++) {
+        char id[8], given[10];
+        (void)snprintf(id, sizeof id, "late%u", rung);
+        (void)snprintf(given, sizeof given, "%s ", id);
+        if (rung > 0) { /* from now on it waits for slow_poll_ms */
+            avito_inbox_doorbell(&d->inbox);
+            assert_string_equal(device_round(d), "");
+        }
+        assert_int_equal(avito_inbox_deadline_ms(&d->inbox), longest);
+        write_message("c5", id, (uint32_t)(d->clock.unix_s - T));
+        assert_string_equal(round_after(d, longest), given);
+    }
+    assert_int_equal(d->errors, 0);
+    avito_client_close(&d->client);
+}
+
 static void count_unread_lists(struct service *s, const char *request)
 {
     s->faults += strstr(request, "unread_only=true") != NULL ? 1 : 0;
@@ -3930,6 +3988,7 @@ int main(void)
         cmocka_unit_test(test_offers_ahead),
         cmocka_unit_test(test_chat_that_stays_on_top),
         cmocka_unit_test(test_oldest_chat_first),
+        cmocka_unit_test(test_the_longest_times),
         cmocka_unit_test(test_oldest_chat_first_and_a_small_arena),
         cmocka_unit_test(test_own_list_beside_the_inbox),
         cmocka_unit_test(test_rows_without_time_or_id),
