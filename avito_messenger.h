@@ -12450,8 +12450,8 @@ static uint32_t avitoi_retries_read_month(const char *p)
     return month;
 }
 
-/* "Sun, 06 Nov 1994 08:49:37 GMT" as unix seconds, in any case; 0: anything else. The day of the week is
- * not read. */
+/* "Sun, 06 Nov 1994 08:49:37 GMT" as unix seconds, in any case; UINT32_MAX: after 2105; 0: anything else. The
+ * day of the week is not read. */
 static uint32_t avitoi_retries_read_date(avito_str s)
 {
     uint32_t pair[6], month, year;
@@ -12460,11 +12460,13 @@ static uint32_t avitoi_retries_read_date(avito_str s)
     }
     month = avitoi_retries_read_month(s.ptr + 8);
     year = pair[1] * 100u + pair[2];
-    if (month == 12u || pair[0] - 1u > 30u || year < 1970 || year > 2105 || pair[3] > 23u || pair[4] > 59u ||
+    if (month == 12u || pair[0] - 1u > 30u || year < 1970 || pair[3] > 23u || pair[4] > 59u ||
         pair[5] > 60u) { /* a leap second */
         return 0;
     }
-    return avitoi_retries_days(year, month, pair[0]) * 86400u + pair[3] * 3600u + pair[4] * 60u + pair[5];
+    return year > 2105 ? UINT32_MAX
+                       : avitoi_retries_days(year, month, pair[0]) * 86400u + pair[3] * 3600u +
+                             pair[4] * 60u + pair[5];
 }
 
 /* The lines of a head that only the rate needs. */
@@ -12476,6 +12478,7 @@ static void avitoi_retries_read_head(struct avitoi_head *h, avito_str value)
             break;
         case AVITOI_HEAD_FIELD_DATE:
             h->date = avitoi_retries_read_date(value);
+            h->date = h->date != UINT32_MAX ? h->date : 0u; /* a wait may end then, but that is not now */
             break;
         case AVITOI_HEAD_FIELD_LIMIT:
             h->rate_limit = avitoi_head_count(value);
