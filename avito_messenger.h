@@ -20759,7 +20759,7 @@ typedef struct avito_store {
         char text[8192];         /* what is in it */
         avito_store_send send;   /* in work */
         avito_store_send once;   /* what avito_send_once() is about */
-        char claimed[AVITOI_STORE_CLAIMED][AVITO_STORE_ID_CAP]; /* messages of other sends */
+        char claimed[AVITOI_STORE_CLAIMED][AVITO_STORE_ID_CAP]; /* messages of other keys */
     } priv;
 } avito_store;
 
@@ -20819,7 +20819,9 @@ AVITO_API int avito_store_each_send(avito_store *store,
 /* Sends `text` unless that was done, or begun, under this key before: by this program, by one that was
  * killed meanwhile, or by another one with the same folder. What was begun and not settled is settled
  * first, by reading the chat back until the message is there or .grace_s is over, and waiting in
- * between. For a lane that waits (else ARGUMENT); with .never_wait use the functions above.
+ * between. What another key has is not taken for it; where more than 16 such messages are newer than the
+ * baseline, it is not known which is whose. For a lane that waits (else ARGUMENT); with .never_wait use
+ * the functions above.
  *
  *     AVITO_OK     it is sent: now, or, as it shows, before; with .dry_run it is not, and the key stays free
  *     AVITO_END    the key was settled before, or could not be settled: nothing was sent now, and
@@ -21867,26 +21869,36 @@ AVITO_API int avito_store_forget_send(avito_store *store, const char *key)
 
 #define AVITOI_STORE_LOOK_MS 1000 /* between two looks into a chat */
 
-struct avitoi_store_claim {
+/* Messages that look like the send in doubt, but are of other keys. */
+struct avitoi_store_claims {
     avito_store *store;
-    const avito_store_send *send;
+    avito_str id; /* of the message that was found */
     size_t count;
     const char *ids[AVITOI_STORE_CLAIMED];
 };
 
-/* Other sends of the same text have messages of their own. */
-static int avitoi_store_claim_one(void *ctx, const avito_store_send *other)
+/* AVITO_END: this is the send whose message was found. */
+static int avitoi_store_is_owner(void *ctx, const avito_store_send *other)
 {
-    struct avitoi_store_claim *claim = (struct avitoi_store_claim *)ctx;
-    char *id = claim->store->priv.claimed[claim->count];
-    if (other->message_id[0] == '\0' || strcmp(other->key, claim->send->key) == 0 ||
-        strcmp(other->chat_id, claim->send->chat_id) != 0 ||
-        strcmp(other->text, claim->send->text) != 0) {
-        return AVITO_OK;
+    const struct avitoi_store_claims *claims = (const struct avitoi_store_claims *)ctx;
+    const avito_store_send *send = &claims->store->priv.once;
+    return avito_str_equal(claims->id, other->message_id) && strcmp(other->key, send->key) != 0 &&
+                   strcmp(other->chat_id, send->chat_id) == 0 &&
+                   avitoi_confirm_same_text(avitoi_text_of(other->text), send->text)
+               ? (int)AVITO_END
+               : (int)AVITO_OK;
+}
+
+/* From now on the message that was found is not taken for ours. False: there is no room to note it. */
+static bool avitoi_store_claim(struct avitoi_store_claims *claims)
+{
+    char *id;
+    if (claims->count == AVITOI_STORE_CLAIMED) {
+        return false;
     }
-    memcpy(id, other->message_id, sizeof other->message_id);
-    claim->ids[claim->count++] = id;
-    return claim->count < AVITOI_STORE_CLAIMED ? (int)AVITO_OK : (int)AVITO_END;
+    id = claims->store->priv.claimed[claims->count];
+    claims->ids[claims->count++] = id;
+    return avitoi_store_copy(id, AVITO_STORE_ID_CAP, claims->id.ptr);
 }
 
 /* Notes the end of the send that this is about, for the folder and for avito_store_last_send(). */
@@ -21906,37 +21918,50 @@ static int avitoi_store_ended(avito_store *s, avito_outcome outcome, const char 
     return rc == AVITO_END ? (int)AVITO_OK : rc; /* its key was freed meanwhile: no note is wanted */
 }
 
-/* Reads the chat back, once. */
-static int avitoi_store_read_back(avito_client *client, avito_store *s, int64_t user_id,
-                                  avito_arena *arena, avito_outcome *outcome)
+/* Reads the chat back, once. The id of what is found lies in the arena, which counts as empty again. */
+static int avitoi_store_look(avito_client *client, struct avitoi_store_claims *claims, int64_t user_id,
+                             avito_arena *arena, avito_outcome *outcome)
 {
-    const avito_store_send *send = &s->priv.once;
+    const avito_store_send *send = &claims->store->priv.once;
     const size_t used = arena->used;
-    struct avitoi_store_claim claim;
     avito_sent_query query;
     avito_message found;
     int rc;
-    memset(&claim, 0, sizeof claim);
-    claim.store = s;
-    claim.send = send;
-    *outcome = AVITO_CANNOT_TELL; /* whatever the look before found */
-    rc = avito_store_each_send(s, avitoi_store_claim_one, &claim);
-    if (rc < 0) {
-        return rc;
-    }
     memset(&query, 0, sizeof query);
     query.text = send->text[0] != '\0' ? send->text : NULL;
     query.baseline_id = send->baseline_id[0] != '\0' ? send->baseline_id : NULL;
     query.baseline_created = send->baseline_created;
-    query.claimed = claim.ids;
-    query.claimed_count = claim.count;
+    query.claimed = claims->ids;
+    query.claimed_count = claims->count;
     /* .age_s 0: not seen in time is no proof */
     rc = avito_confirm_sent(client, user_id, send->chat_id, &query, arena, outcome, &found);
     if (rc == AVITO_OK && *outcome == AVITO_SENT) {
-        rc = avitoi_store_ended(s, AVITO_SENT, found.id.ptr);
+        claims->id = found.id;
     }
     arena->used = used;
     return rc;
+}
+
+/* Reads the chat back, once more after each message that proves to be of another key. With more of these than
+ * can be noted, none is taken for ours. */
+static int avitoi_store_read_back(avito_client *client, struct avitoi_store_claims *claims, int64_t user_id,
+                                  avito_arena *arena, avito_outcome *outcome)
+{
+    for (;;) {
+        int rc = avitoi_store_look(client, claims, user_id, arena, outcome);
+        if (rc != AVITO_OK || *outcome != AVITO_SENT) {
+            return rc;
+        }
+        *outcome = AVITO_CANNOT_TELL; /* whose is it? */
+        rc = avito_store_each_send(claims->store, avitoi_store_is_owner, claims);
+        if (rc == AVITO_OK) {
+            *outcome = AVITO_SENT;
+            return avitoi_store_ended(claims->store, AVITO_SENT, claims->id.ptr);
+        }
+        if (rc < 0 || !avitoi_store_claim(claims)) {
+            return rc < 0 ? rc : (int)AVITO_OK;
+        }
+    }
 }
 
 /* Settles a send that was begun before, or has just ended in doubt. The time may have been set back since it
@@ -21946,12 +21971,16 @@ static int avitoi_store_settle(avito_client *client, avito_store *s, int64_t use
 {
     const int64_t begun = s->priv.once.begun; /* read from a file: any number that is not negative */
     const uint32_t began = avito_posix_clock_ms(NULL);
-    int rc = avitoi_store_read_back(client, s, user_id, arena, outcome);
+    struct avitoi_store_claims claims;
+    int rc;
+    memset(&claims, 0, sizeof claims);
+    claims.store = s;
+    rc = avitoi_store_read_back(client, &claims, user_id, arena, outcome);
     while (rc == AVITO_OK && *outcome != AVITO_SENT &&
            avito_posix_unix_time(NULL) - begun <= (int64_t)s->o.grace_s &&
            (avito_posix_clock_ms(NULL) - began) / 1000u <= s->o.grace_s) {
         (void)poll(NULL, 0, AVITOI_STORE_LOOK_MS);
-        rc = avitoi_store_read_back(client, s, user_id, arena, outcome);
+        rc = avitoi_store_read_back(client, &claims, user_id, arena, outcome);
     }
     if (rc != AVITO_OK || *outcome == AVITO_SENT) {
         return rc;

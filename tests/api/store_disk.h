@@ -73,9 +73,10 @@ static struct {
     long cut_at;  /* power goes, or the process is killed, at this one; 0: never */
     long fail_at; /* this one fails */
     int fail_errno;
-    long asks;                  /* calls that change nothing */
-    long ask_at;                /* this one fails with fail_errno */
-    size_t short_write;         /* 0: any length at once */
+    long asks;          /* calls that change nothing */
+    long ask_at;        /* this one fails with fail_errno */
+    size_t short_write; /* 0: any length at once */
+    size_t short_read;
     long closes, close_at;      /* of the model's files; this one fails with fail_errno */
     long locked;                /* how often another program still has the lock */
     void (*at_unlock)(void);    /* called once, when it is free again */
@@ -382,6 +383,9 @@ ssize_t __wrap_read(int fd, void *buf, size_t cap)
 
     if (disk_ask()) {
         return -1;
+    }
+    if (disk.short_read > 0 && cap > disk.short_read) {
+        cap = disk.short_read;
     }
     if (fd < DISK_FD) {
         return __real_read(fd, buf, cap);

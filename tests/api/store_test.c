@@ -433,6 +433,32 @@ static void interrupted_calls_go_on(void **state)
     }
 }
 
+/* Bytes come in pieces, as signals leave them: all of them are read, and none beyond the room for them. */
+static void bytes_come_in_pieces(void **state)
+{
+    char saved[100], *slot = malloc(60); /* guarded at its end */
+    size_t len;
+
+    (void)state;
+    disk_new();
+    assert_int_equal(open_store("folder", "id"), AVITO_OK);
+    assert_int_equal(save_token(1), AVITO_OK);
+    memset(saved, 's', sizeof saved);
+    assert_int_equal(avito_store_save_inbox(&store, 0, saved, 60), AVITO_OK);
+    assert_int_equal(avito_store_save_inbox(&store, 1, saved, sizeof saved), AVITO_OK);
+    for (disk.short_read = 1; disk.short_read < 101; disk.short_read++) {
+        assert_int_equal(stored_token(), 1);
+        memset(slot, 0, 60);
+        assert_int_equal(avito_store_load_inbox(&store, 0, slot, 60, &len), AVITO_OK);
+        assert_int_equal(len, 60);
+        assert_memory_equal(slot, saved, 60);
+        assert_int_equal(avito_store_load_inbox(&store, 1, slot, 60, &len), AVITO_OK);
+        assert_int_equal(len, 61); /* it is larger */
+    }
+    free(slot);
+    avito_store_close(&store);
+}
+
 static void a_full_disk_is_said(void **state)
 {
     (void)state;
@@ -1203,6 +1229,64 @@ static void a_send_in_doubt_is_looked_up(void **state)
     lane_free(&l);
 }
 
+/* Each list has a connection of its own: rows after the baseline are not read. */
+static void lane_of_lists(struct lane *l, const char *const *lists, size_t count)
+{
+    lane_of_answers(l, NULL, 0);
+    for (size_t i = 0; i < count; i++) {
+        lane_exchange(l, 200, lists[i], strlen(lists[i]));
+    }
+}
+
+/* Other keys have messages of the same text, up to blanks and CR, which are newer: none of them is taken for the
+ * one in doubt, whether that is there or not. Of more than 16 it is not known whose the others are. */
+static void a_send_below_others_of_its_text(void **state)
+{
+    static const unsigned counts[] = {1, 2, 15, 16, 17, 18};
+    static const char *lists[20];
+    static char list[8192];
+
+    (void)state;
+    assert_int_equal(open_store(folder, "id"), AVITO_OK);
+    for (size_t i = 0; i < 2 * sizeof counts / sizeof *counts; i++) {
+        const unsigned others = counts[i / 2];
+        const bool is_found = i % 2 == 0 && others <= 16;
+        avito_outcome outcome = AVITO_NOT_SENT;
+        struct lane l;
+        char key[8], id[8];
+        int len = snprintf(list, sizeof list, "{\"messages\":[");
+
+        for (unsigned k = others; k > 0; k--) {
+            (void)snprintf(key, sizeof key, "k%u", k % 100u);
+            (void)snprintf(id, sizeof id, "m%u", k % 100u);
+            note_sent(key, "u2i-x", k % 2 > 0 ? "hi \r\n" : "hi", id);
+            len += snprintf(
+                list + len, sizeof list - (size_t)len,
+                "{\"id\":\"%s\",\"author_id\":7,\"created\":17000001%02u,\"type\":\"text\","
+                "\"direction\":\"out\",\"content\":{\"text\":\"hi\"}},",
+                id, k % 100u);
+        }
+        (void)snprintf(list + len, sizeof list - (size_t)len,
+                       "%s%s],\"meta\":{\"has_more\":false}}",
+                       i % 2 == 0 ? ROW("mine", "2", "hi") "," : "", ROW("old", "1", "before"));
+        write_raw("send.k", "avito-send 1\noutcome 2\nbegun 1700000000\nended 0\nchat u2i-x\n"
+                            "baseline old\ncreated 1700000001\nmessage \ntext 2\nhi");
+        for (size_t k = 0; k < sizeof lists / sizeof *lists; k++) {
+            lists[k] = list;
+        }
+        lane_of_lists(&l, lists, others <= 16 ? others + 1 : 17);
+        assert_int_equal(send_once(&l, "k", "hi", &outcome), is_found ? AVITO_OK : AVITO_END);
+        assert_int_equal(outcome, is_found ? AVITO_SENT : AVITO_CANNOT_TELL);
+        assert_string_equal(avito_store_last_send(&store)->message_id, is_found ? "mine" : "");
+        lane_end(&l);
+        assert_int_equal(avito_store_forget_send(&store, "k"), AVITO_OK);
+        for (unsigned k = 1; k <= others; k++) {
+            (void)snprintf(key, sizeof key, "k%u", k % 100u);
+            assert_int_equal(avito_store_forget_send(&store, key), AVITO_OK);
+        }
+    }
+}
+
 /* A send that was begun long ago and is not in its chat: it can no longer be proved unsent, and this stays
  * so. */
 static void a_send_that_is_not_there(void **state)
@@ -1264,15 +1348,6 @@ static void a_picture_is_sent_once(void **state)
     assert_int_equal(outcome, AVITO_SENT);
     assert_string_equal(avito_store_last_send(&store)->message_id, "p3");
     lane_free(&l);
-}
-
-/* Each list has a connection of its own: rows after the baseline are not read. */
-static void lane_of_lists(struct lane *l, const char *const *lists, size_t count)
-{
-    lane_of_answers(l, NULL, 0);
-    for (size_t i = 0; i < count; i++) {
-        lane_exchange(l, 200, lists[i], strlen(lists[i]));
-    }
 }
 
 /* In doubt, and not there yet: it is looked for again until its grace time is over. */
@@ -1374,6 +1449,7 @@ static void a_send_begun_at_the_end_of_time(void **state)
 /* What the folder cannot say stops a send before it leaves, and a look before it is made. */
 static void a_send_beside_a_folder_that_fails(void **state)
 {
+    static const char *const there[] = {LIST(ROW("m2", "2", "hi") "," ROW("old", "1", "before"))};
     static const char *const refused[] = {OLD};
     avito_outcome outcome = AVITO_SENT;
     static avito_store_send found;
@@ -1382,9 +1458,10 @@ static void a_send_beside_a_folder_that_fails(void **state)
     (void)state;
     assert_int_equal(open_store(folder, "id"), AVITO_OK);
     lose_a_send(OLD);
-    lane_of_answers(&l, NULL, 0);
+    lane_of_answers(&l, there, 1);
     disk.fail_errno = EIO;
-    disk.ask_at = disk.asks + 4; /* the note of it was read; the folder's list */
+    disk.ask_at =
+        disk.asks + 4; /* the note of it was read; the folder's list: whose message is it? */
     assert_int_equal(send_once(&l, "k", "hi", &outcome), AVITO_ERR_FILE);
     assert_int_equal(outcome, AVITO_CANNOT_TELL);
     disk.ask_at = 0;
@@ -1817,6 +1894,7 @@ int main(void)
         cmocka_unit_test(every_look_may_fail),
         cmocka_unit_test(looks_that_fail_say_so),
         cmocka_unit_test(interrupted_calls_go_on),
+        cmocka_unit_test(bytes_come_in_pieces),
         cmocka_unit_test(a_full_disk_is_said),
         cmocka_unit_test(the_last_calls_of_a_write),
         cmocka_unit_test(a_folder_that_cannot_be_kept),
@@ -1840,6 +1918,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_not_sent_may_be_tried_again, make_folder,
                                         remove_folder),
         cmocka_unit_test_setup_teardown(a_send_in_doubt_is_looked_up, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_send_below_others_of_its_text, make_folder,
+                                        remove_folder),
         cmocka_unit_test_setup_teardown(a_send_that_is_not_there, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_picture_is_sent_once, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_send_that_shows_up_late, make_folder, remove_folder),

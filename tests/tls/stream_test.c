@@ -553,25 +553,27 @@ static void record_read_ahead_in_between(void **state)
     peer_free(&peer);
 }
 
-/* Half duplex, in the middle of a server's record: it is read before anything is sent. If it breaks off, or
- * is the server's close_notify, nothing can be sent any more. */
+/* Half duplex, in the middle of a server's record: it is read before anything is sent. If it breaks off, is the
+ * server's close_notify, or is spoilt, nothing can be sent any more, and the error says which it was. */
 static void sending_within_a_last_record(void **state)
 {
+    enum { BREAKS_OFF, SAYS_GOODBYE, IS_SPOILT, ENDS };
+    static const unsigned char spoilt[5 + 48] = {0x17, 3, 3, 0, 48};
     char bytes[2];
 
     (void)state;
-    for (int says_goodbye = 0; says_goodbye < 2; says_goodbye++) {
+    for (int end = 0; end < ENDS; end++) {
         long n = AVITO_IO_AGAIN;
         side_meet(&side, &peer, "good-ec");
         peer.ending = PEER_KEEP;
         assert_int_equal(side_open(&side), AVITO_OK);
         peer.again = true;
         peer.recv_piece = 1;
-        if (says_goodbye) {
+        if (end == SAYS_GOODBYE) {
             (void)SSL_shutdown(peer.ssl);
         } else {
-            peer.raw = (const unsigned char *)"\x17\x03\x03";
-            peer.raw_len = 3;
+            peer.raw = spoilt;
+            peer.raw_len = end == IS_SPOILT ? sizeof spoilt : 3;
         }
         peer.ending = PEER_CUT;
         assert_int_equal(recv_some(bytes, 2), AVITO_IO_AGAIN);
@@ -580,7 +582,10 @@ static void sending_within_a_last_record(void **state)
         for (int i = 0; i < 200 && n == AVITO_IO_AGAIN; i++) {
             n = send_some("x", 1, 0);
         }
-        assert_int_equal(n, AVITO_ERR_CLOSED);
+        assert_int_equal(n, end == IS_SPOILT ? AVITO_ERR_TLS : AVITO_ERR_CLOSED);
+        if (end == IS_SPOILT) {
+            assert_int_equal(side.transport.functions->detail(&side.tls), BR_ERR_BAD_MAC);
+        }
         assert_int_equal(peer.got_len, 0);
         side_close(&side);
         peer_free(&peer);
