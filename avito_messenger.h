@@ -9543,8 +9543,10 @@ static AVITOI_INLINE unsigned avitoi_fast_value(struct avitoi_fast *r)
             return avitoi_fast_bool(r);
         case AVITOI_SCHEMA_E7:
             return avitoi_fast_e7(r);
-        case AVITOI_SCHEMA_TYPED:
-            return r->f->type == AVITOI_SCHEMA_TYPE_RIGHT ? avitoi_fast_object(r) : avitoi_fast_null(r);
+        case AVITOI_SCHEMA_TYPED: /* what is kept of another type, be it null, the machine keeps */
+            return r->f->type == AVITOI_SCHEMA_TYPE_RIGHT ? avitoi_fast_object(r)
+                   : r->j->raw != NULL                    ? avitoi_fast_undo(r)
+                                                          : avitoi_fast_null(r);
         case AVITOI_SCHEMA_OBJ:
             return avitoi_fast_object(r);
         case AVITOI_SCHEMA_ARR:

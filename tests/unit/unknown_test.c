@@ -129,6 +129,7 @@ static void test_contexts(void **state)
                  "{\"id\":7,\"name\":\"a\"}", false},
                 {"{\"type\":\"user\",\"value\":[1, 2]}", "[1, 2]", false},
                 {"{\"type\":\"user\",\"value\":17}", "17", false},
+                {"{\"type\":\"user\",\"value\":null}", "null", false},
                 {"{\"value\":{\"id\":7},\"type\":\"user\"}", NULL, false},
                 {"{\"type\":\"item\",\"value\":{\"id\":7,\"new\":{}}}", NULL, true},
                 {"{\"type\":\"item\",\"value\":{\"id\":7,\"title\":[1],\"images\":{\"main\":{"
