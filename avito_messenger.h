@@ -833,7 +833,7 @@
  * Facts that differ from the description, or that it leaves open:
  *
  *   * item ids exceed 2^32 (s), though it says int32: all ids are int64_t. Ids and numbers may come
- *     as strings (a).
+ *     as strings (a). It warns that users[].id may be a hash (d): that counts as missing.
  *   * Lists carry meta.has_more (s). Without it a short page ends the list (a). limit 1..100,
  *     offset 0..1000 (d), so about 1100 rows are reachable.
  *   * Messages come newest first (s), chats most recently updated first (every client relies on it;
@@ -1521,7 +1521,7 @@ typedef struct avito_profile {
 } avito_profile;
 
 typedef struct avito_user {
-    int64_t id;
+    int64_t id; /* 0: none, or a hash, of which the description warns */
     avito_str name;
     bool parsing_allowed;
     bool has_parsing_allowed;
@@ -3229,7 +3229,7 @@ AVITOI_SCHEMA(avatar, avito_avatar, AVITOI_SCHEMA_AVATAR_ROWS, false, false);
 AVITOI_SCHEMA(profile, avito_profile, AVITOI_SCHEMA_PROFILE_ROWS, false, false);
 
 #define AVITOI_SCHEMA_USER_ROWS(X, C, M)                                                           \
-    X(M, id, AVITOI_SCHEMA_INT, id, 0)                                                             \
+    X(M, id, AVITOI_SCHEMA_INT, id, AVITOI_SCHEMA_SHOWN) /* the description warns of a hash here */ \
     X(M, name, AVITOI_SCHEMA_STR, name, AVITOI_SCHEMA_SHOWN)                                       \
     X(M, parsing_allowed, AVITOI_SCHEMA_BOOL, parsing_allowed, AVITOI_SCHEMA_SHOWN)                \
     C(M, public_user_profile, AVITOI_SCHEMA_OBJ, public_user_profile,                              \

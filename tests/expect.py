@@ -469,7 +469,7 @@ def avatar(out, path, value):
 
 def user(out, path, value):
     f = value.fields("id", "name", "parsing_allowed", "public_user_profile")
-    out.number(path + ".id", f.get("id"))
+    out.shown_number(path + ".id", f.get("id"))
     out.shown(path + ".name", f.get("name"))
     out.truth(path + ".parsing_allowed", lenient(boolean, f.get("parsing_allowed")))
     profile = shown_obj(f.get("public_user_profile"))
