@@ -21413,8 +21413,8 @@ static bool avitoi_store_int(char **at, const char *name, int64_t *out)
     return value != NULL && avitoi_number_parse_int(value, strlen(value), out);
 }
 
-/* A time of ours. */
-static bool avitoi_store_time(char **at, const char *name, int64_t *out)
+/* A number that is not negative: a time of ours, a length. */
+static bool avitoi_store_natural(char **at, const char *name, int64_t *out)
 {
     return avitoi_store_int(at, name, out) && *out >= 0;
 }
@@ -21633,15 +21633,15 @@ static bool avitoi_store_parse(avito_store *s, avito_store_send *out)
     int64_t outcome, text_len;
     if (!avitoi_store_is(&at, "avito-send", "1") || !avitoi_store_int(&at, "outcome", &outcome) ||
         outcome < AVITO_NOT_SENT || outcome > AVITO_CANNOT_TELL ||
-        !avitoi_store_time(&at, "begun", &out->begun) ||
-        !avitoi_store_time(&at, "ended", &out->ended) ||
+        !avitoi_store_natural(&at, "begun", &out->begun) ||
+        !avitoi_store_natural(&at, "ended", &out->ended) ||
         !avitoi_store_copy(out->chat_id, sizeof out->chat_id, avitoi_store_value(&at, "chat")) ||
         !avitoi_store_copy(out->baseline_id, sizeof out->baseline_id,
                            avitoi_store_value(&at, "baseline")) ||
         !avitoi_store_int(&at, "created", &out->baseline_created) ||
         !avitoi_store_copy(out->message_id, sizeof out->message_id,
                            avitoi_store_value(&at, "message")) ||
-        !avitoi_store_int(&at, "text", &text_len) || text_len < 0 ||
+        !avitoi_store_natural(&at, "text", &text_len) ||
         (uint64_t)text_len != strlen(at) || !avitoi_store_copy(out->text, sizeof out->text, at)) {
         return false;
     }
