@@ -92,8 +92,7 @@ static int act_block(session *s)
 int run_block(const arguments *a)
 {
     if (a->items_count > 1) {
-        fputs(say(TEXT("avito block takes one --item\n", "у avito block бывает один --item\n")),
-              stderr);
+        complain(TEXT("avito block takes one --item\n", "у avito block бывает один --item\n"));
         return EXIT_USAGE;
     }
     return session_run(a, true, act_block);

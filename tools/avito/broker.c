@@ -48,9 +48,8 @@ static int take_key(broker *b, const config *c, bool tls)
         return EXIT_DONE;
     }
     if (certificate == NULL || key == NULL || !tls) {
-        return config_wrong("mqtt",
-                            say(TEXT("cert_file and key_file belong together, and to tls = yes",
-                                     "cert_file и key_file нужны вместе, и с ними tls = yes")));
+        return config_wrong("mqtt", TEXT("cert_file and key_file belong together, and to tls = yes",
+                                         "cert_file и key_file нужны вместе, и с ними tls = yes"));
     }
     b->key = client_key_read(certificate, key);
     return b->key != NULL ? EXIT_DONE : EXIT_USAGE;
@@ -123,9 +122,8 @@ static int open_link(broker *b, const config *c, const broker_as *as, bool tls)
     server.host = b->host;
     server.port = b->port;
     if (mqtt_link_init(&b->link, &o, transport, server) != MQTT_OK) {
-        return config_wrong("mqtt",
-                            say(TEXT("user, password or host are not UTF-8, or too long",
-                                     "user, password или host не в UTF-8 или слишком длинные")));
+        return config_wrong("mqtt", TEXT("user, password or host are not UTF-8, or too long",
+                                         "user, password или host не в UTF-8 или слишком длинные"));
     }
     return EXIT_DONE;
 }
@@ -139,15 +137,13 @@ int broker_make(broker *b, config *c, const broker_as *as)
     snprintf(b->client_id, sizeof b->client_id, "%s", as->client_id);
     b->host = config_value(c, "mqtt", "host");
     if (b->host == NULL || b->host[0] == '\0') {
-        return config_wrong("mqtt",
-                            say(TEXT("host: the broker's name is missing, such as localhost",
-                                     "host: не задано имя брокера, например localhost")));
+        return config_wrong("mqtt", TEXT("host: the broker's name is missing, such as localhost",
+                                         "host: не задано имя брокера, например localhost"));
     }
     if (b->host[strcspn(b->host, "/@?#[] ")] != '\0' ||
         (strchr(b->host, ':') != NULL && strchr(b->host, ':') == strrchr(b->host, ':'))) {
-        return config_wrong("mqtt",
-                            say(TEXT("host: a bare name or address; port has a line of its own",
-                                     "host: только имя или адрес; port - отдельной строкой")));
+        return config_wrong("mqtt", TEXT("host: a bare name or address; port has a line of its own",
+                                         "host: только имя или адрес; port - отдельной строкой"));
     }
     b->picture_max = as->picture_max;
     if (as->will != NULL) {

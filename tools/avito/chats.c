@@ -143,15 +143,14 @@ static int list_chats(session *s, const avito_chats_query *query, long limit)
         }
     }
     if (result == AVITO_END && shown == 0) {
-        session_remark(s, query->unread_only
-                              ? say(TEXT("No unread chats.", "Непрочитанных чатов нет."))
-                              : say(TEXT("No chats.", "Чатов нет.")));
+        session_remark(s, query->unread_only ? TEXT("No unread chats.", "Непрочитанных чатов нет.")
+                                             : TEXT("No chats.", "Чатов нет."));
     }
     if (avito_list_open(client)) {
         avito_list_end(client, 0);
     } else if (result == AVITO_END && limit > 1100 && avito_list_has_more(client)) {
-        session_remark(s, say(TEXT("The service has more chats than it lets be read.",
-                                   "У сервиса больше чатов, чем он даёт прочесть.")));
+        session_remark(s, TEXT("The service has more chats than it lets be read.",
+                               "У сервиса больше чатов, чем он даёт прочесть."));
     }
     return result < 0 ? session_status(s, result) : status;
 }

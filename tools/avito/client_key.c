@@ -130,10 +130,9 @@ client_key *client_key_read(const char *certificates, const char *key)
         return NULL;
     }
     if (k->count == 0 || br_skey_decoder_key_type(&k->key) == 0) {
-        fprintf(stderr,
-                say(TEXT("%s: no certificate or key in PEM, or the key has a passphrase\n",
-                         "%s: нет сертификата или ключа в PEM, или ключ с паролем\n")),
-                k->count == 0 ? certificates : key);
+        complain(TEXT("%s: no certificate or key in PEM, or the key has a passphrase\n",
+                      "%s: нет сертификата или ключа в PEM, или ключ с паролем\n"),
+                 k->count == 0 ? certificates : key);
         client_key_free(k);
         return NULL;
     }

@@ -533,8 +533,8 @@ static const char *near_option(const command *c, const char *name)
 /* `what` has one name in it, or two. */
 static int wrong_pair(const command *c, sentence what, const char *name, const char *other)
 {
-    fprintf(stderr, say(what), name, other);
-    fprintf(stderr, say(TEXT("; see: avito %s --help\n", "; см.: avito %s --help\n")), c->name);
+    complain(what, name, other);
+    complain(TEXT("; see: avito %s --help\n", "; см.: avito %s --help\n"), c->name);
     return EXIT_USAGE;
 }
 
@@ -547,10 +547,9 @@ static int unknown_option(const command *c, const char *name)
 {
     const char *near = near_option(c, name);
 
-    fprintf(stderr, say(TEXT("avito %s has no option --%s", "у avito %s нет ключа --%s")), c->name,
-            name);
+    complain(TEXT("avito %s has no option --%s", "у avito %s нет ключа --%s"), c->name, name);
     if (near != NULL) {
-        fprintf(stderr, say(TEXT("; did you mean --%s?", "; может быть, --%s?")), near);
+        complain(TEXT("; did you mean --%s?", "; может быть, --%s?"), near);
     }
     fputc('\n', stderr);
     return EXIT_USAGE;
@@ -605,8 +604,8 @@ static bool stands_once(int id)
 static int take_value(const command *c, int id, const char *value, arguments *out)
 {
     if (options[id].words != NULL && !is_one_of(options[id].words, value)) {
-        fprintf(stderr, say(TEXT("--%s takes one of: %s\n", "--%s бывает: %s\n")), options[id].name,
-                options[id].words);
+        complain(TEXT("--%s takes one of: %s\n", "--%s бывает: %s\n"), options[id].name,
+                 options[id].words);
         return EXIT_USAGE;
     }
     if (out->values[id] != NULL && stands_once(id)) {
@@ -671,7 +670,7 @@ static int read_letters(const command *c, int argc, char **argv, int *at, argume
 
 static int say_usage(const command *c)
 {
-    fprintf(stderr, say(TEXT("usage: avito %s %s\n", "вызов: avito %s %s\n")), c->name, c->usage);
+    complain(TEXT("usage: avito %s %s\n", "вызов: avito %s %s\n"), c->name, c->usage);
     return EXIT_USAGE;
 }
 
@@ -772,9 +771,8 @@ bool number_of(const arguments *a, enum option_id id, long low, long high, long 
     errno = 0;
     number = strtol(value, &end, 10);
     if (errno != 0 || end == value || *end != '\0' || number < low || number > high) {
-        fprintf(stderr,
-                say(TEXT("--%s takes a number from %ld to %ld\n", "--%s: число от %ld до %ld\n")),
-                options[id].name, low, high);
+        complain(TEXT("--%s takes a number from %ld to %ld\n", "--%s: число от %ld до %ld\n"),
+                 options[id].name, low, high);
         return false;
     }
     *out = number;

@@ -281,10 +281,9 @@ bool config_is_private(FILE *file, const char *path)
     if (!is_readable_by_others(file)) {
         return true;
     }
-    fprintf(stderr,
-            say(TEXT("%s: others can read it: chmod 600 %s\n",
-                     "%s: его могут прочесть другие: chmod 600 %s\n")),
-            path, path);
+    complain(TEXT("%s: others can read it: chmod 600 %s\n",
+                  "%s: его могут прочесть другие: chmod 600 %s\n"),
+             path, path);
     return false;
 }
 
@@ -311,7 +310,7 @@ static int read_file(config *c, const char *path, bool must_exist)
         if (errno == ENOENT && !must_exist) {
             return EXIT_DONE;
         }
-        fprintf(stderr, "%s: %s\n", path, system_text(errno));
+        system_error(path);
         return EXIT_USAGE;
     }
     bad_line = ini_parse_stream(read_line, &r, take, &r);
@@ -321,7 +320,7 @@ static int read_file(config *c, const char *path, bool must_exist)
                         "это не [секция] и не ключ = значение"));
     }
     if (r.status == EXIT_DONE && ferror(r.file)) { /* it is only a part, or a folder */
-        fprintf(stderr, "%s: %s\n", path, system_text(errno));
+        system_error(path);
         r.status = EXIT_USAGE;
     }
     if (r.status == EXIT_DONE) {
@@ -439,9 +438,9 @@ uint64_t config_hash(uint64_t so_far, const config_row *row)
     return so_far;
 }
 
-int config_wrong(const char *section, const char *text)
+int config_wrong(const char *section, sentence what)
 {
-    fprintf(stderr, "avito gateway: [%s] %s\n", section, text);
+    fprintf(stderr, "avito gateway: [%s] %s\n", section, say(what));
     return EXIT_USAGE;
 }
 
@@ -455,10 +454,9 @@ bool config_number(const config *c, const char *section, const char *key, long h
         return true;
     }
     if (end == value || *end != '\0' || number < 1 || number > high) {
-        fprintf(stderr,
-                say(TEXT("avito gateway: [%s] %s: a number from 1 to %ld\n",
-                         "avito gateway: [%s] %s: число от 1 до %ld\n")),
-                section, key, high);
+        complain(TEXT("avito gateway: [%s] %s: a number from 1 to %ld\n",
+                      "avito gateway: [%s] %s: число от 1 до %ld\n"),
+                 section, key, high);
         return false;
     }
     *out = number;
@@ -470,10 +468,9 @@ bool config_flag(const config *c, const char *section, const char *key, bool *ou
     const char *value = config_value(c, section, key);
 
     if (value != NULL && strcmp(value, "yes") != 0 && strcmp(value, "no") != 0) {
-        fprintf(stderr,
-                say(TEXT("avito gateway: [%s] %s: yes or no\n",
-                         "avito gateway: [%s] %s: yes или no\n")),
-                section, key);
+        complain(
+            TEXT("avito gateway: [%s] %s: yes or no\n", "avito gateway: [%s] %s: yes или no\n"),
+            section, key);
         return false;
     }
     *out = value != NULL ? strcmp(value, "yes") == 0 : *out;
@@ -517,15 +514,12 @@ static const char *from_environment(const char *name)
 static int no_account(const config *c, const char *name)
 {
     if (name != NULL) {
-        fprintf(
-            stderr,
-            say(TEXT("there is no account %s: give it a section in %s, or: avito login %s\n",
-                     "нет учётной записи %s: заведите для неё секцию в %s или: avito login %s\n")),
-            name, c->path, name);
+        complain(TEXT("there is no account %s: give it a section in %s, or: avito login %s\n",
+                      "нет учётной записи %s: заведите для неё секцию в %s или: avito login %s\n"),
+                 name, c->path, name);
     } else {
-        fputs(say(TEXT("no account yet. Begin with: avito login\n",
-                       "учётной записи ещё нет. Начните с: avito login\n")),
-              stderr);
+        complain(TEXT("no account yet. Begin with: avito login\n",
+                      "учётной записи ещё нет. Начните с: avito login\n"));
     }
     return EXIT_USAGE;
 }
@@ -564,10 +558,9 @@ const char *config_secret(config *c, const char *section, const char *key, const
     if (failed) {
         system_error(path);
     } else if (!ok) {
-        fprintf(stderr,
-                say(TEXT("%s: no secret in line 1, or one too long\n",
-                         "%s: в строке 1 нет secret, или он слишком длинный\n")),
-                path);
+        complain(TEXT("%s: no secret in line 1, or one too long\n",
+                      "%s: в строке 1 нет secret, или он слишком длинный\n"),
+                 path);
     } else { /* only a warning: containers mount secrets that all can read */
         (void)config_is_private(file, path);
     }
@@ -615,9 +608,8 @@ static int take_port(const char *value, account *out)
     const unsigned long port = value != NULL ? strtoul(value, &end, 10) : 0;
 
     if (value != NULL && (end == value || *end != '\0' || port == 0 || port > 65535)) {
-        fputs(say(TEXT("the port (AVITO_PORT, or port = ) is a number from 1 to 65535\n",
-                       "порт (AVITO_PORT или port = ) - число от 1 до 65535\n")),
-              stderr);
+        complain(TEXT("the port (AVITO_PORT, or port = ) is a number from 1 to 65535\n",
+                      "порт (AVITO_PORT или port = ) - число от 1 до 65535\n"));
         return EXIT_USAGE;
     }
     out->port = (unsigned short)port;
@@ -662,12 +654,11 @@ static int read_stored(void *ctx, const char *name)
 static int half_an_account(const config *c, const account *of, bool environment)
 {
     if (environment) {
-        fputs(say(TEXT("AVITO_CLIENT_ID is set, and AVITO_CLIENT_SECRET is not\n",
-                       "AVITO_CLIENT_ID задан, а AVITO_CLIENT_SECRET нет\n")),
-              stderr);
+        complain(TEXT("AVITO_CLIENT_ID is set, and AVITO_CLIENT_SECRET is not\n",
+                      "AVITO_CLIENT_ID задан, а AVITO_CLIENT_SECRET нет\n"));
     } else {
-        fprintf(stderr, say(TEXT("%s: [%s] has no %s\n", "%s: в [%s] нет %s\n")), c->path, of->name,
-                of->client_id == NULL ? "client_id" : "client_secret");
+        complain(TEXT("%s: [%s] has no %s\n", "%s: в [%s] нет %s\n"), c->path, of->name,
+                 of->client_id == NULL ? "client_id" : "client_secret");
     }
     return EXIT_USAGE;
 }

@@ -57,7 +57,7 @@ const char *config_value(const config *c, const char *section, const char *key);
 uint64_t config_hash(uint64_t so_far, const config_row *row);
 
 /* For keys that `avito gateway` reads: says what is wrong with a section. Returns EXIT_USAGE. */
-int config_wrong(const char *section, const char *text);
+int config_wrong(const char *section, sentence what);
 
 /* Reads a whole number from 1 to `high`, or yes or no; *out stays if the key is missing. False after
  * saying that the value is something else. */

@@ -26,7 +26,7 @@ static int failed(int fd)
     return AVITO_ERR_FILE;
 }
 
-static bool put_all(int fd, const char *data, size_t len)
+bool disk_put(int fd, const char *data, size_t len)
 {
     while (len > 0) {
         const ssize_t n = write(fd, data, len);
@@ -63,7 +63,7 @@ int disk_write(const char *folder, const char *name, const void *data, size_t le
     if (fd < 0) {
         return AVITO_ERR_FILE;
     }
-    if (!put_all(fd, data, len) || fdatasync(fd) != 0) {
+    if (!disk_put(fd, data, len) || fdatasync(fd) != 0) {
         (void)failed(fd);
         unlink(fresh);
         return AVITO_ERR_FILE;
@@ -86,7 +86,7 @@ int disk_overwrite(const char *folder, const char *name, const void *data, size_
         (void)failed(fd);
         return disk_write(folder, name, data, len);
     }
-    if (!put_all(fd, data, len) || fdatasync(fd) != 0) {
+    if (!disk_put(fd, data, len) || fdatasync(fd) != 0) {
         return failed(fd);
     }
     return close(fd) == 0 ? (int)AVITO_OK : (int)AVITO_ERR_FILE;
@@ -104,7 +104,7 @@ int disk_append(const char *folder, const char *name, const void *data, size_t l
     if (fd < 0 || fstat(fd, &before) != 0) {
         return failed(fd);
     }
-    if (!put_all(fd, data, len) || fdatasync(fd) != 0) {
+    if (!disk_put(fd, data, len) || fdatasync(fd) != 0) {
         const int error = errno;
 
         if (ftruncate(fd, before.st_size) != 0) {
@@ -194,7 +194,7 @@ int disk_lock(const char *folder, const char *name, const char *owner)
         return -1;
     }
     n = snprintf(text, sizeof text, "%ld %s", (long)getpid(), owner);
-    if (ftruncate(fd, 0) != 0 || !put_all(fd, text, (size_t)n)) {
+    if (ftruncate(fd, 0) != 0 || !disk_put(fd, text, (size_t)n)) {
         errno = 0; /* then the holder's process id is not known to others */
     }
     return fd;

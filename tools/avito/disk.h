@@ -16,6 +16,9 @@ int disk_overwrite(const char *folder, const char *name, const void *data, size_
 /* Adds to a file, durably. */
 int disk_append(const char *folder, const char *name, const void *data, size_t len);
 
+/* Writes all of it. False: an errno. */
+bool disk_put(int fd, const char *data, size_t len);
+
 /* A whole file, in memory from malloc(), with a NUL after it; AVITO_END: there is no file. */
 int disk_read(const char *folder, const char *name, char **data, size_t *len);
 

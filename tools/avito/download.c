@@ -176,10 +176,9 @@ static bool receive(struct download *d)
 
 static int fail(const char *what)
 {
-    fprintf(stderr,
-            say(TEXT("avito: %s: cannot be downloaded; check the network, and try again\n",
-                     "avito: %s: не удаётся скачать; проверьте сеть и повторите\n")),
-            what);
+    complain(TEXT("avito: %s: cannot be downloaded; check the network, and try again\n",
+                  "avito: %s: не удаётся скачать; проверьте сеть и повторите\n"),
+             what);
     return EXIT_NETWORK;
 }
 

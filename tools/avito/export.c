@@ -151,10 +151,9 @@ static int open_file(struct export *e, const char *path, bool *is_complete)
     }
     rewind(e->out);
     if (!is_export(e->out)) {
-        fprintf(stderr,
-                say(TEXT("%s: this is no export, and stays as it is: give another file name\n",
-                         "%s: это не выгрузка, файл не тронут: укажите другое имя\n")),
-                path);
+        complain(TEXT("%s: this is no export, and stays as it is: give another file name\n",
+                      "%s: это не выгрузка, файл не тронут: укажите другое имя\n"),
+                 path);
         return EXIT_USAGE;
     }
     read_back(e, &keep, is_complete);
@@ -329,18 +328,17 @@ static int finish(struct export *e)
     json_close(e->out, '}');
     json_close(e->out, '}');
     if (e->chats_beyond || e->messages_beyond > 0) {
-        session_remark(
-            e->session,
-            say(TEXT("The service has more than it lets be read: see the last line.",
-                     "У сервиса есть больше, чем он даёт прочесть: см. последнюю строку.")));
+        session_remark(e->session,
+                       TEXT("The service has more than it lets be read: see the last line.",
+                            "У сервиса есть больше, чем он даёт прочесть: см. последнюю строку."));
     }
     if (!is_written(e)) {
         return EXIT_LOCAL;
     }
     if (e->refused > 0) {
         session_remark(e->session,
-                       say(TEXT("Chats are missing that could not be read: start it again later.",
-                                "Не хватает чатов, которые не прочлись: запустите позже снова.")));
+                       TEXT("Chats are missing that could not be read: start it again later.",
+                            "Не хватает чатов, которые не прочлись: запустите позже снова."));
         return EXIT_REFUSED;
     }
     return EXIT_DONE;
@@ -361,8 +359,8 @@ int run_export(const arguments *a)
     }
     if (status == EXIT_DONE && is_complete) {
         session_remark(e.session,
-                       say(TEXT("This export is complete: give another file name to start over.",
-                                "Эта выгрузка уже полная: для новой укажите другое имя файла.")));
+                       TEXT("This export is complete: give another file name to start over.",
+                            "Эта выгрузка уже полная: для новой укажите другое имя файла."));
     } else {
         status = status == EXIT_DONE ? session_user(e.session) : status;
         status = status == EXIT_DONE ? export_all(&e) : status;

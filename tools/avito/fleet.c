@@ -196,6 +196,26 @@ static void see_epoch(fleet_account *a, uint32_t epoch)
     }
 }
 
+/* What this node knows of the account's ledger and `theirs` (NULL: none) does not, as *count lines behind `head`;
+ * to be freed. NULL: out of memory. */
+static char *known_lines(const fleet_account *a, const char *head, const ledger *theirs,
+                         size_t *len, size_t *count)
+{
+    char *text = NULL;
+    FILE *out = open_memstream(&text, len);
+
+    if (out == NULL) {
+        return NULL;
+    }
+    fputs(head, out);
+    *count = ledger_difference(&a->priv.known, theirs, out);
+    if (fclose(out) == 0) {
+        return text;
+    }
+    free(text);
+    return NULL;
+}
+
 /* ---- what is written: one version on its way, the newest next ---- */
 
 static bool is_stored(const fleet_write *w, uint32_t version)
@@ -264,26 +284,20 @@ static void fly(fleet_account *a, fleet_write *w, const char *rest, avito_str pa
 /* Publishes the whole ledger, with what a later claim needs to know of this holder. */
 static void fly_ledger(fleet_account *a, uint32_t now_ms)
 {
-    char session[12], user[24], *text = NULL;
+    char session[12], user[24];
     const mqtt_pair pairs[] = {{"node", a->priv.f->o.node},
                                {"epoch", a->priv.epoch_text},
                                {"session", session},
                                {"user", user}};
-    size_t len = 0;
-    FILE *out = open_memstream(&text, &len);
+    size_t len, count;
+    char *text = known_lines(a, LEDGER_HEAD, NULL, &len, &count);
 
-    if (out == NULL) {
+    if (text == NULL) {
         return;
     }
     snprintf(session, sizeof session, "%" PRIu32, a->session);
     snprintf(user, sizeof user, "%" PRId64, a->user_id);
-    fputs(LEDGER_HEAD, out);
-    (void)ledger_difference(&a->priv.known, NULL, out);
-    if (fclose(out) == 0) {
-        const avito_str payload = {text, len};
-
-        fly(a, &a->priv.ledger, "fleet/ledger", payload, pairs, 4, now_ms);
-    }
+    fly(a, &a->priv.ledger, "fleet/ledger", (avito_str){text, len}, pairs, 4, now_ms);
     free(text);
 }
 
@@ -319,18 +333,10 @@ static bool all_is_stored(const fleet_account *a)
 static int keep_known(fleet_account *a)
 {
     const fleet_hooks *h = &a->priv.f->o.hooks;
-    char *text = NULL;
-    size_t len = 0;
-    FILE *out = open_memstream(&text, &len);
-    int rc = AVITO_ERR_ROOM;
+    size_t len, count;
+    char *text = known_lines(a, "", NULL, &len, &count);
+    const int rc = text != NULL ? h->keep_ledger(h->ctx, a, text, len, false) : (int)AVITO_ERR_ROOM;
 
-    if (out == NULL) {
-        return rc;
-    }
-    (void)ledger_difference(&a->priv.known, NULL, out);
-    if (fclose(out) == 0) {
-        rc = h->keep_ledger(h->ctx, a, text, len, false);
-    }
     free(text);
     a->priv.known_dirty = rc != AVITO_OK;
     return rc;
@@ -412,21 +418,19 @@ static void publish_hint(fleet_account *a, avito_str lines, uint32_t now_ms)
  * a broker that went back shows it of all accounts at once. */
 static void hint(fleet_account *a, avito_str lines, uint32_t epoch, uint32_t now_ms)
 {
-    char *text = NULL;
     ledger theirs;
-    size_t len = 0, count;
-    FILE *out = a->state < FLEET_CLAIMING ? open_memstream(&text, &len) : NULL;
+    size_t len, count;
+    char *text;
 
     a->priv.hint_owed = false;
-    if (out == NULL) {
+    if (a->state >= FLEET_CLAIMING) {
         return;
     }
     memset(&theirs, 0, sizeof theirs);
     (void)ledger_merge(&theirs, lines.ptr, lines.len);
-    fputs(LEDGER_HEAD, out);
-    count = ledger_difference(&a->priv.known, &theirs, out);
+    text = known_lines(a, LEDGER_HEAD, &theirs, &len, &count);
     ledger_close(&theirs);
-    if (fclose(out) == 0 && (count > 0 || epoch < a->priv.seen_epoch)) {
+    if (text != NULL && (count > 0 || epoch < a->priv.seen_epoch)) {
         a->priv.hint_owed = true;
         if (may_hint(a, now_ms)) {
             publish_hint(a, (avito_str){text, len}, now_ms);
@@ -1921,15 +1925,10 @@ int fleet_append(fleet_account *a, const char *lines, size_t len, bool whole)
 void fleet_load(const fleet_account *a, void (*take)(void *to, const char *lines, size_t len),
                 void *to)
 {
-    char *text = NULL;
-    size_t len = 0;
-    FILE *out = open_memstream(&text, &len);
+    size_t len, count;
+    char *text = known_lines(a, "", NULL, &len, &count);
 
-    if (out == NULL) {
-        return;
-    }
-    (void)ledger_difference(&a->priv.known, NULL, out);
-    if (fclose(out) == 0) {
+    if (text != NULL) {
         take(to, text, len);
     }
     free(text);

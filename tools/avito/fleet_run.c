@@ -332,12 +332,11 @@ static int take_names(fleet_run *f, config *c)
     snprintf(f->name, sizeof f->name, "%s", name != NULL ? name : "main");
     if (!is_account_name(f->name) || !is_account_name(f->node_name) ||
         (node != NULL && strcmp(node, f->node_name) != 0)) {
-        return config_wrong("fleet",
-                            say(TEXT("name and node have 1 to 32 letters, digits, - or _",
-                                     "name и node: от 1 до 32 латинских букв, цифр, - и _")));
+        return config_wrong("fleet", TEXT("name and node have 1 to 32 letters, digits, - or _",
+                                          "name и node: от 1 до 32 латинских букв, цифр, - и _"));
     }
     objection = fleet_objection(f->secret != NULL ? strlen(f->secret) : 0, false);
-    return objection != NULL ? config_wrong("fleet", objection) : EXIT_DONE;
+    return objection != NULL ? config_wrong("fleet", TEXT(objection, objection)) : EXIT_DONE;
 }
 
 static int open_node(fleet_run *f)
@@ -468,7 +467,7 @@ int fleet_run_want(fleet_run *f, const account *from)
     int status;
 
     if (objection != NULL) {
-        return config_wrong(from->name, objection);
+        return config_wrong(from->name, TEXT(objection, objection));
     }
     s = malloc(sizeof *s);
     if (s == NULL) {

@@ -58,6 +58,17 @@ void print_format(const char *format, const format_field *fields, size_t count)
     fflush(stdout);
 }
 
+void put_fields(FILE *out, const char *names)
+{
+    for (; *names != '\0'; names += strspn(names, " ")) {
+        const size_t len = strcspn(names, " ");
+
+        fprintf(out, " %%(%.*s)", (int)len, names);
+        names += len;
+    }
+    fputc('\n', out);
+}
+
 static bool is_name(const char *names, const char *name, size_t len)
 {
     for (const char *at = names; *at != '\0'; at += strspn(at, " ")) {
@@ -73,16 +84,8 @@ static bool is_name(const char *names, const char *name, size_t len)
 
 static bool refuse_format(const char *at, const char *names)
 {
-    fprintf(stderr,
-            say(TEXT("--format: not understood: %s\nnames:", "--format: непонятно: %s\nимена:")),
-            at);
-    for (; *names != '\0'; names += strspn(names, " ")) {
-        const size_t len = strcspn(names, " ");
-
-        fprintf(stderr, " %%(%.*s)", (int)len, names);
-        names += len;
-    }
-    fputc('\n', stderr);
+    complain(TEXT("--format: not understood: %s\nnames:", "--format: непонятно: %s\nимена:"), at);
+    put_fields(stderr, names);
     return false;
 }
 
@@ -116,7 +119,7 @@ avito_str time_text_of(int64_t unix_time)
     static char text[SHOW_TIME_SIZE];
     avito_str s = {text, 0};
 
-    s.len = time_text(text, unix_time);
+    s.len = time_text(text, unix_time, false);
     return s;
 }
 
@@ -136,10 +139,8 @@ bool id_of(const char *word, int64_t *out)
     errno = 0;
     *out = (int64_t)strtoll(word, &end, 10);
     if (errno != 0 || end == word || *end != '\0' || *out <= 0) {
-        fprintf(
-            stderr,
-            say(TEXT("%s is not an id: a number is expected\n", "%s - не номер: нужно число\n")),
-            word);
+        complain(TEXT("%s is not an id: a number is expected\n", "%s - не номер: нужно число\n"),
+                 word);
         return false;
     }
     return true;

@@ -6,6 +6,8 @@
 
 #include "avito_messenger.h"
 
+#include <stdio.h>
+
 typedef struct format_field {
     const char *name;
     avito_str value;
@@ -16,6 +18,9 @@ void print_format(const char *format, const format_field *fields, size_t count);
 
 /* Is --format well-formed, with names that the command has? If not, says so. */
 bool check_format(const arguments *a);
+
+/* Names as a format has them, after a blank each: " %(id) %(name)"; ends the line. */
+void put_fields(FILE *out, const char *names);
 
 /* A number as text; good until the eighth next one. */
 avito_str number_text(int64_t number);

@@ -812,29 +812,11 @@ static void message_acknowledged(gateway_account *a, uint8_t reason, uint32_t no
 /* Tells people what the inbox has met. */
 static void tell_events(gateway_account *a)
 {
-    static const struct {
-        unsigned bit;
-        sentence text;
-    } rows[] = {
-        {AVITO_INBOX_OVERRUN,
-         {"more messages came at once than are told apart: some may come twice",
-          "пришло больше сообщений, чем можно различить: некоторые могут прийти дважды"}},
-        {AVITO_INBOX_UNREACHABLE,
-         {"the service does not let all be read: some may be missing",
-          "сервис даёт прочесть не всё: некоторых может не хватать"}},
-        {AVITO_INBOX_STATE_LOST,
-         {"the stored state could not be read: it starts over",
-          "сохранённое состояние не прочлось: начато заново"}},
-        {AVITO_INBOX_TIME,
-         {"a time ahead of the service's was not believed: some may come twice",
-          "времени из будущего нет веры: некоторые могут прийти дважды"}},
-    };
-    const unsigned events = avito_inbox_events(&a->inbox);
+    unsigned events = avito_inbox_events(&a->inbox);
+    sentence what;
 
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (events & rows[i].bit) {
-            account_tells(a, say(rows[i].text));
-        }
+    while (take_inbox_event(&events, &what)) {
+        account_tells(a, say(what));
     }
 }
 

@@ -9,6 +9,7 @@
 #include "run.h"
 #include "russian.h"
 #include "served.h"
+#include "session.h"
 
 #include <errno.h>
 #ifdef __GLIBC__
@@ -139,10 +140,10 @@ static uint32_t boot_ms(void *ctx)
     return (uint32_t)((uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u);
 }
 
-static int save_session(void *ctx, uint32_t session)
+static int save_session(void *ctx, uint32_t number)
 {
     char text[16];
-    const int n = snprintf(text, sizeof text, "%lu\n", (unsigned long)session);
+    const int n = snprintf(text, sizeof text, "%lu\n", (unsigned long)number);
 
     return disk_write(((struct run *)ctx)->folder, "session", text, (size_t)n);
 }
@@ -282,10 +283,8 @@ static bool take_notification(void *ctx, avito_webhook *webhook)
 static int keep_word(struct run *r, const char *file, const char *before, size_t bytes, char *out,
                      size_t cap)
 {
-    static const char letters[] = "0123456789abcdef";
-    uint8_t random[32];
     char *text;
-    size_t len, n;
+    size_t len;
     const int rc = disk_read(r->folder, file, &text, &len);
 
     if (rc == AVITO_OK && len > 0) {
@@ -298,17 +297,12 @@ static int keep_word(struct run *r, const char *file, const char *before, size_t
     if (len > 0) {
         return EXIT_DONE;
     }
-    if (avito_posix_entropy(NULL, random, bytes) != AVITO_OK) {
+    if (random_hex(strcpy(out, before) + strlen(before), bytes) != AVITO_OK) {
         return EXIT_LOCAL;
     }
-    n = (size_t)snprintf(out, cap, "%s", before);
-    for (size_t i = 0; i < bytes && n + 2 < cap; i++) {
-        out[n++] = letters[random[i] >> 4];
-        out[n++] = letters[random[i] & 15];
-    }
-    out[n] = '\0';
-    return disk_write(r->folder, file, out, n) == AVITO_OK ? EXIT_DONE
-                                                           : served_say_file(r->folder, file);
+    return disk_write(r->folder, file, out, strlen(out)) == AVITO_OK
+               ? EXIT_DONE
+               : served_say_file(r->folder, file);
 }
 
 /* Makes and locks the folder of the gateway's state, and reads its client id and webhook path, which are made
@@ -326,8 +320,8 @@ static int open_folder(struct run *r, const char *name)
     r->lock = disk_lock(r->folder, "lock", "avito gateway");
     if (r->lock < 0 && errno == EWOULDBLOCK) {
         return config_wrong("gateway",
-                            say(TEXT("another gateway has this name: give this one its own, name =",
-                                     "шлюз с таким именем уже работает: задайте другое, name =")));
+                            TEXT("another gateway has this name: give this one its own, name =",
+                                 "шлюз с таким именем уже работает: задайте другое, name ="));
     }
     if (r->lock < 0) {
         return served_say_file(r->folder, "lock");
@@ -339,13 +333,13 @@ static int open_folder(struct run *r, const char *name)
 }
 
 /* Under another number a command without an id would be done again. */
-static int read_session(const struct run *r, uint32_t *session)
+static int read_session(const struct run *r, uint32_t *number)
 {
     char *text;
     size_t len;
     const int rc = disk_read(r->folder, "session", &text, &len);
 
-    *session = rc == AVITO_OK ? (uint32_t)strtoul(text, NULL, 10) : 0;
+    *number = rc == AVITO_OK ? (uint32_t)strtoul(text, NULL, 10) : 0;
     free(text);
     return rc == AVITO_ERR_FILE ? served_say_file(r->folder, "session") : EXIT_DONE;
 }
@@ -362,10 +356,9 @@ static int take_hold(const struct run *r, gateway_options *o)
         hold++;
     }
     o->hold = (enum gateway_hold)hold;
-    return hold < 3
-               ? EXIT_DONE
-               : config_wrong("gateway",
-                              say(TEXT("hold is auto, yes or no", "hold бывает auto, yes и no")));
+    return hold < 3 ? EXIT_DONE
+                    : config_wrong("gateway",
+                                   TEXT("hold is auto, yes or no", "hold бывает auto, yes и no"));
 }
 
 /* Reads [gateway]. */
@@ -384,15 +377,15 @@ static int take_options(struct run *r, gateway_options *o)
     o->name = config_value(&r->config, "gateway", "name");
     o->name = o->name != NULL ? o->name : "main";
     if (!is_account_name(o->name)) {
-        return config_wrong("gateway", say(TEXT("name has 1 to 32 letters, digits, - or _",
-                                                "name: от 1 до 32 латинских букв, цифр, - и _")));
+        return config_wrong("gateway", TEXT("name has 1 to 32 letters, digits, - or _",
+                                            "name: от 1 до 32 латинских букв, цифр, - и _"));
     }
     o->discovery = discovery == NULL              ? "homeassistant"
                    : strcmp(discovery, "no") == 0 ? NULL
                                                   : discovery;
     if (o->discovery != NULL && (o->discovery[0] == '\0' || strpbrk(o->discovery, "+#") != NULL)) {
-        return config_wrong("gateway", say(TEXT("discovery is the first part of a topic, or no",
-                                                "discovery: начало темы или no")));
+        return config_wrong("gateway", TEXT("discovery is the first part of a topic, or no",
+                                            "discovery: начало темы или no"));
     }
     o->ctx = r;
     o->unix_time = avito_posix_unix_time;
@@ -419,12 +412,12 @@ static int open_listener(struct run *r)
         return EXIT_DONE;
     }
     if (at == NULL || url == NULL) {
-        return config_wrong("gateway", say(TEXT("listen and webhook_url belong together",
-                                                "listen и webhook_url нужны вместе")));
+        return config_wrong("gateway", TEXT("listen and webhook_url belong together",
+                                            "listen и webhook_url нужны вместе"));
     }
     if (strncmp(url, "https://", 8) != 0 && strncmp(url, "http://", 7) != 0) {
-        return config_wrong("gateway", say(TEXT("webhook_url begins with https:// or http://",
-                                                "webhook_url начинается с https:// или http://")));
+        return config_wrong("gateway", TEXT("webhook_url begins with https:// or http://",
+                                            "webhook_url начинается с https:// или http://"));
     }
     snprintf(r->url, sizeof r->url, "%.*s%s", (int)(strlen(url) - (url[strlen(url) - 1] == '/')),
              url, r->path);

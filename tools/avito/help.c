@@ -1,5 +1,6 @@
 /* help.c - what is made from the tables of command.c: the help, the manual page, the completions. */
 #include "config.h"
+#include "format.h"
 #include "run.h"
 #include "show.h"
 
@@ -104,18 +105,6 @@ static void print_options(const command *c, bool common)
     }
 }
 
-/* The names that --format knows: "%(id) %(name)". */
-static void put_fields(const command *c, FILE *out)
-{
-    for (const char *at = c->fields; at != NULL && *at != '\0'; at += strspn(at, " ")) {
-        const size_t len = strcspn(at, " ");
-
-        fprintf(out, " %%(%.*s)", (int)len, at);
-        at += len;
-    }
-    fputc('\n', out);
-}
-
 static void print_general_help(void)
 {
     show_begin(false);
@@ -161,7 +150,7 @@ void print_command_help(const command *c)
         FILE *memory = open_memstream(&names, &len);
 
         if (memory != NULL) {
-            put_fields(c, memory);
+            put_fields(memory, c->fields);
             fclose(memory);
             fputs("\n--format: ", stdout);
             names[len - 1] = '\0';
@@ -178,10 +167,9 @@ int run_help(const arguments *a)
     const command *c = a->words_count > 0 ? find_command(a->words[0]) : NULL;
 
     if (a->words_count > 0 && c == NULL) {
-        fprintf(stderr,
-                say(TEXT("avito has no command %s; see: avito help\n",
-                         "у avito нет команды %s; см.: avito help\n")),
-                a->words[0]);
+        complain(TEXT("avito has no command %s; see: avito help\n",
+                      "у avito нет команды %s; см.: avito help\n"),
+                 a->words[0]);
         return EXIT_USAGE;
     }
     if (c != NULL) {
@@ -249,7 +237,7 @@ static void roff_command(const command *c)
     roff_options(c, false);
     if (c->fields != NULL) { /* after the option itself, which is the last of them */
         fputs(say(TEXT(".PP\nNames for \\-\\-format:", ".PP\nИмена для \\-\\-format:")), stdout);
-        put_fields(c, stdout);
+        put_fields(stdout, c->fields);
     }
 }
 
@@ -532,8 +520,7 @@ int run_completion(const arguments *a)
             return EXIT_DONE;
         }
     }
-    fputs(say(TEXT("completion is there for bash, zsh and fish\n",
-                   "автодополнение есть для bash, zsh и fish\n")),
-          stderr);
+    complain(TEXT("completion is there for bash, zsh and fish\n",
+                  "автодополнение есть для bash, zsh и fish\n"));
     return EXIT_USAGE;
 }

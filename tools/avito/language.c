@@ -1,6 +1,8 @@
 /* language.c - chooses the language. */
 #include "language.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,4 +35,13 @@ bool language_is_russian(void)
 const char *say(sentence t)
 {
     return russian ? t.ru : t.en;
+}
+
+void complain(sentence format, ...)
+{
+    va_list values;
+
+    va_start(values, format);
+    vfprintf(stderr, say(format), values);
+    va_end(values);
 }

@@ -16,6 +16,9 @@ bool language_is_russian(void);
 
 const char *say(sentence t);
 
+/* Says on standard error what is wrong: printf()'s format, in both languages, and its values. */
+void complain(sentence format, ...);
+
 /* A sentence in both languages, where it is used: say(TEXT("done", "готово")). */
 #define TEXT(english, russian) ((sentence){english, russian})
 

@@ -19,7 +19,6 @@
 
 #define KEY_SIZE 180 /* of a client id or secret: a line of the configuration has 198 bytes */
 
-static const int endings[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 static struct termios before_question;
 
 /* Ends the program as the signal does, but with a terminal that shows what is typed next. */
@@ -28,16 +27,6 @@ static void end_question(int number)
     tcsetattr(STDIN_FILENO, TCSANOW, &before_question);
     signal(number, SIG_DFL);
     raise(number);
-}
-
-/* Signals that are ignored stay so. */
-static void on_endings(void (*act)(int))
-{
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        if (signal(endings[i], act) == SIG_IGN) {
-            signal(endings[i], SIG_IGN);
-        }
-    }
 }
 
 /* Of a terminal the rest of a line that did not fit is taken: it must not be the next thing that is typed. */
@@ -115,7 +104,7 @@ static int write_credentials(const account *of)
         fsync(fd);
         close(fd);
     }
-    fprintf(stderr, say(TEXT("Stored in %s\n", "Сохранено в %s\n")), path);
+    complain(TEXT("Stored in %s\n", "Сохранено в %s\n"), path);
     return EXIT_DONE;
 }
 
@@ -123,23 +112,7 @@ static int write_credentials(const account *of)
 
 #define SCOPE "user:read,messenger:read,messenger:write"
 
-#define STATE_SIZE 33
-
-/* Comes back with the code. A code that was not asked for here has another state. */
-static bool draw_state(char state[STATE_SIZE])
-{
-    unsigned char bytes[STATE_SIZE / 2];
-    FILE *file = fopen("/dev/urandom", "rb");
-    const bool ok = file != NULL && fread(bytes, sizeof bytes, 1, file) == 1;
-
-    for (size_t i = 0; ok && i < sizeof bytes; i++) {
-        snprintf(state + 2 * i, 3, "%02x", bytes[i]);
-    }
-    if (file != NULL) {
-        fclose(file);
-    }
-    return ok;
-}
+#define STATE_SIZE 33 /* it comes back with the code: one that was not asked for here has another */
 
 /* Copies a value of an address's query, in which it is percent-encoded. False: it is empty, too long or
  * no text. */
@@ -213,28 +186,24 @@ static int ask_consent(session *s)
     static char url[1024], answer[2048], code[512];
     avito_consent consent = {SCOPE, NULL, NULL, true};
     char state[STATE_SIZE];
-    int result;
+    int result = random_hex(state, STATE_SIZE / 2);
 
-    if (!draw_state(state)) {
-        system_error("/dev/urandom");
-        return EXIT_LOCAL;
-    }
     consent.state = state;
-    result = avito_consent_url(&s->avito.account, &consent, url, sizeof url, NULL);
+    if (result == AVITO_OK) {
+        result = avito_consent_url(&s->avito.account, &consent, url, sizeof url, NULL);
+    }
     if (result != AVITO_OK) {
         return session_status(s, result);
     }
-    session_remark(s,
-                   say(TEXT("Open this address in a browser and allow it. Then enter the code, or "
-                            "the address that the browser ends at:",
-                            "Откройте этот адрес в браузере и разрешите доступ. Затем введите код "
-                            "или адрес, на котором браузер остановился:")));
+    session_remark(s, TEXT("Open this address in a browser and allow it. Then enter the code, or "
+                           "the address that the browser ends at:",
+                           "Откройте этот адрес в браузере и разрешите доступ. Затем введите код "
+                           "или адрес, на котором браузер остановился:"));
     put_url(s, url);
     if (!ask("code: ", answer, sizeof answer, false) ||
         !take_code(answer, state, code, sizeof code)) {
-        fputs(say(TEXT("there is no code in it, or not the one for this address\n",
-                       "в нём нет кода, или код не для этого адреса\n")),
-              stderr);
+        complain(TEXT("there is no code in it, or not the one for this address\n",
+                      "в нём нет кода, или код не для этого адреса\n"));
         return EXIT_USAGE;
     }
     return session_status(s, avito_consent_exchange(&s->avito.client, &consent, code, NULL));
@@ -275,26 +244,23 @@ int run_login(const arguments *a)
     int status;
 
     if (given != NULL && option != NULL && strcmp(given, option) != 0) {
-        fprintf(stderr,
-                say(TEXT("two names: %s and --account %s\n", "два имени: %s и --account %s\n")),
-                given, option);
+        complain(TEXT("two names: %s and --account %s\n", "два имени: %s и --account %s\n"), given,
+                 option);
         return EXIT_USAGE;
     }
     name = name != NULL ? name : getenv("AVITO_ACCOUNT");
     name = name != NULL && (given != NULL || name[0] != '\0') ? name : "default";
     if (!is_account_name(name)) {
-        fputs(say(TEXT(
-                  "a name has 1 to 32 letters, digits, - or _, and is not mqtt, gateway or fleet\n",
-                  "имя: от 1 до 32 латинских букв, цифр, - и _, но не mqtt, gateway и не fleet\n")),
-              stderr);
+        complain(
+            TEXT("a name has 1 to 32 letters, digits, - or _, and is not mqtt, gateway or fleet\n",
+                 "имя: от 1 до 32 латинских букв, цифр, - и _, но не mqtt, gateway и не fleet\n"));
         return EXIT_USAGE;
     }
     show_begin(has_option(a, OPTION_QUIET));
     if (!ask("client id: ", id, sizeof id, false) ||
         !ask("client secret: ", secret, sizeof secret, true)) {
-        fputs(say(TEXT("nothing was entered, or it is too long or begins with ;\n",
-                       "ничего не введено, или оно слишком длинно или начинается с ;\n")),
-              stderr);
+        complain(TEXT("nothing was entered, or it is too long or begins with ;\n",
+                      "ничего не введено, или оно слишком длинно или начинается с ;\n"));
         return EXIT_USAGE;
     }
     status = session_prepare(s, a, name);

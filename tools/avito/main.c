@@ -14,19 +14,17 @@ static int unknown_command(const char *name)
     const char *near = near_command(name);
 
     if (name[0] == '-') {
-        fprintf(stderr,
-                say(TEXT("%s: options stand behind the command; see: avito help\n",
-                         "%s: ключи пишут после команды; см.: avito help\n")),
-                name);
+        complain(TEXT("%s: options stand behind the command; see: avito help\n",
+                      "%s: ключи пишут после команды; см.: avito help\n"),
+                 name);
         return EXIT_USAGE;
     }
-    fprintf(stderr, say(TEXT("avito has no command %s", "у avito нет команды %s")), name);
+    complain(TEXT("avito has no command %s", "у avito нет команды %s"), name);
     if (near != NULL) {
-        fprintf(stderr, say(TEXT("; did you mean %s?", "; может быть, %s?")), near);
+        complain(TEXT("; did you mean %s?", "; может быть, %s?"), near);
     }
-    fputs(say(near != NULL ? TEXT(" See: avito help\n", " См.: avito help\n")
-                           : TEXT("; see: avito help\n", "; см.: avito help\n")),
-          stderr);
+    complain(near != NULL ? TEXT(" See: avito help\n", " См.: avito help\n")
+                          : TEXT("; see: avito help\n", "; см.: avito help\n"));
     return EXIT_USAGE;
 }
 

@@ -148,9 +148,8 @@ static int show_messages(session *s, long limit)
     if (result == AVITO_OK) {
         print_messages(s, &chat, &all, (size_t)limit);
         if (all.has_more && has_option(s->arguments, OPTION_ALL)) {
-            session_remark(s,
-                           say(TEXT("The service has older messages than it lets be read.",
-                                    "У сервиса есть сообщения старше тех, что он даёт прочесть.")));
+            session_remark(s, TEXT("The service has older messages than it lets be read.",
+                                   "У сервиса есть сообщения старше тех, что он даёт прочесть."));
         }
     }
     if (result == AVITO_OK && all.skipped > 0) { /* the others were shown */

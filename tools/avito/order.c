@@ -110,9 +110,9 @@ struct draft {
     char target[TARGET_MAX + 1];
 };
 
-static void refuse(struct draft *d, const char *why)
+static void refuse(struct draft *d, sentence why)
 {
-    d->o.wrong = d->o.wrong != NULL ? d->o.wrong : why;
+    d->o.wrong = d->o.wrong != NULL ? d->o.wrong : say(why);
 }
 
 /* Takes a command's id, which may stand in a user property, in the JSON, or in both. */
@@ -122,15 +122,14 @@ static void take_id(struct draft *d, avito_str id)
         return;
     }
     if (d->o.id[0] != '\0' && !avito_str_equal(id, d->o.id)) {
-        refuse(d, say(TEXT("the user property and the JSON give two different ids",
-                           "в user property и в JSON два разных id")));
+        refuse(d, TEXT("the user property and the JSON give two different ids",
+                       "в user property и в JSON два разных id"));
         return;
     }
     if (!order_is_id(id)) {
         refuse(d,
-               say(TEXT(
-                   "the id has other characters than letters, digits, - and _, or over 64 of them",
-                   "в id не только латинские буквы, цифры, - и _, или их больше 64")));
+               TEXT("the id has other characters than letters, digits, - and _, or over 64 of them",
+                    "в id не только латинские буквы, цифры, - и _, или их больше 64"));
         return;
     }
     memcpy(d->o.id, id.ptr, id.len);
@@ -147,8 +146,8 @@ static void take_reason(struct draft *d, avito_str word)
     }
     d->o.reason = (avito_blacklist_reason)reason;
     if (reason > AVITO_REASON_OTHER) {
-        refuse(d, say(TEXT("the reason is spam, fraud, insult or other",
-                           "причина бывает spam, fraud, insult и other")));
+        refuse(d, TEXT("the reason is spam, fraud, insult or other",
+                       "причина бывает spam, fraud, insult и other"));
     }
 }
 
@@ -193,10 +192,10 @@ static void take_member(struct draft *d, int bit, avito_json_value value, avito_
                              : avito_json_string(value, arena, &s, NULL);
 
     if (rc != AVITO_OK) {
-        refuse(d, rc == AVITO_ERR_ARENA ? say(TEXT("the text has over 1,000 characters",
-                                                   "в тексте больше 1000 знаков"))
-                                        : say(TEXT("a member has another type than it must have",
-                                                   "поле имеет не тот вид")));
+        refuse(d,
+               rc == AVITO_ERR_ARENA
+                   ? TEXT("the text has over 1,000 characters", "в тексте больше 1000 знаков")
+                   : TEXT("a member has another type than it must have", "поле имеет не тот вид"));
     } else if (bit == HAS_ID) {
         take_id(d, s);
     } else if (bit == HAS_REASON) {
@@ -215,9 +214,9 @@ static void read_members(struct draft *d, avito_json_value object, avito_arena *
         const int bit = bit_of(avito_json_key(v), d->o.act);
 
         if (bit == 0 || (seen & bit) != 0) {
-            refuse(d, bit == 0 ? say(TEXT("it has a member that this command does not know",
-                                          "есть поле, которого у этой команды нет"))
-                               : say(TEXT("a member stands twice", "поле указано дважды")));
+            refuse(d, bit == 0 ? TEXT("it has a member that this command does not know",
+                                      "есть поле, которого у этой команды нет")
+                               : TEXT("a member stands twice", "поле указано дважды"));
             continue;
         }
         seen |= bit;
@@ -234,10 +233,10 @@ static void read_json(struct draft *d, avito_str payload, avito_arena *arena)
                        : avito_json_parse(&json, payload.ptr, payload.len, tokens, sizeof tokens);
 
     if (rc != AVITO_OK) {
-        refuse(d, rc == AVITO_ERR_ROOM ? say(TEXT("the JSON is larger than any command",
-                                                  "JSON больше любой команды"))
-                                       : say(TEXT("it begins with { and is not valid JSON",
-                                                  "начинается с { и не является верным JSON")));
+        refuse(d, rc == AVITO_ERR_ROOM
+                      ? TEXT("the JSON is larger than any command", "JSON больше любой команды")
+                      : TEXT("it begins with { and is not valid JSON",
+                             "начинается с { и не является верным JSON"));
         return;
     }
     read_members(d, avito_json_root(&json), arena);
@@ -271,14 +270,14 @@ const char *order_image_type(const void *data, size_t len)
 static void check_image(struct draft *d, avito_str payload)
 {
     if (payload.len > AVITO_IMAGE_MAX) {
-        refuse(d, say(TEXT("the picture has over 24 MB, which the service does not take",
-                           "картинка больше 24 МБ, сервис её не примет")));
+        refuse(d, TEXT("the picture has over 24 MB, which the service does not take",
+                       "картинка больше 24 МБ, сервис её не примет"));
     } else if (payload.ptr == NULL && payload.len > 0) {
-        refuse(d, say(TEXT("the picture is larger than this gateway takes: see picture_max",
-                           "картинка больше, чем принимает шлюз: см. picture_max")));
+        refuse(d, TEXT("the picture is larger than this gateway takes: see picture_max",
+                       "картинка больше, чем принимает шлюз: см. picture_max"));
     } else if (order_image_type(payload.ptr, payload.len) == NULL) {
-        refuse(d, say(TEXT("this is no JPEG, PNG, GIF, BMP or HEIC",
-                           "это не JPEG, PNG, GIF, BMP и не HEIC")));
+        refuse(d, TEXT("this is no JPEG, PNG, GIF, BMP or HEIC",
+                       "это не JPEG, PNG, GIF, BMP и не HEIC"));
     }
 }
 
@@ -307,12 +306,12 @@ static size_t characters(avito_str text)
 static void check_text(struct draft *d)
 {
     if (is_blank(d->text)) {
-        refuse(d, say(TEXT("the text is missing or blank", "текста нет, или он пуст")));
+        refuse(d, TEXT("the text is missing or blank", "текста нет, или он пуст"));
     } else if (!mqtt_is_text(d->text)) {
-        refuse(d, say(TEXT("the text is not UTF-8, or holds a NUL",
-                           "текст не в UTF-8 или содержит нулевой байт")));
+        refuse(d, TEXT("the text is not UTF-8, or holds a NUL",
+                       "текст не в UTF-8 или содержит нулевой байт"));
     } else if (characters(d->text) > AVITO_TEXT_MAX) {
-        refuse(d, say(TEXT("the text has over 1,000 characters", "в тексте больше 1000 знаков")));
+        refuse(d, TEXT("the text has over 1,000 characters", "в тексте больше 1000 знаков"));
     }
 }
 
@@ -328,24 +327,23 @@ static void check(struct draft *d, avito_str payload)
             break;
         case ORDER_DELETE:
             if (is_blank(d->text) || !mqtt_is_text(d->text) || d->text.len > TARGET_MAX) {
-                refuse(d, say(TEXT("the payload is the id of the message that is to be deleted",
-                                   "нужен id сообщения, которое удалить")));
+                refuse(d, TEXT("the payload is the id of the message that is to be deleted",
+                               "нужен id сообщения, которое удалить"));
             }
             break;
         case ORDER_BLOCK:
             d->o.user_id = number_of(d->target);
             if (d->o.user_id == 0) {
-                refuse(d, say(TEXT("the topic ends in the user's number",
-                                   "тема должна кончаться номером пользователя")));
+                refuse(d, TEXT("the topic ends in the user's number",
+                               "тема должна кончаться номером пользователя"));
             }
             break;
         default:
             break;
     }
     if (d->target[0] == '\0') {
-        refuse(d,
-               say(TEXT("the topic does not end in an id, percent-escaped where MQTT needs it",
-                        "тема не кончается номером чата, с процентами там, где они нужны MQTT")));
+        refuse(d, TEXT("the topic does not end in an id, percent-escaped where MQTT needs it",
+                       "тема не кончается номером чата, с процентами там, где они нужны MQTT"));
     }
 }
 
@@ -374,7 +372,7 @@ static void read_payload(struct draft *d, avito_str payload, avito_arena *arena)
         return;
     }
     if (payload.ptr == NULL && payload.len > 0) {
-        refuse(d, say(TEXT("it is larger than any command", "больше любой команды")));
+        refuse(d, TEXT("it is larger than any command", "больше любой команды"));
         return;
     }
     json = payload.len > 0 ? json_in(payload) : payload;
@@ -441,10 +439,10 @@ order *order_read(const mqtt_message *m, enum order_act act, avito_str target)
     if (m->retain) {
         refuse(
             &d,
-            say(TEXT(
+            TEXT(
                 "a retained command would be done again after each restart: send it without retain",
                 "команда с retain выполнялась бы после каждого перезапуска: отправьте её без "
-                "retain")));
+                "retain"));
     }
     read_payload(&d, m->payload, &arena);
     check(&d, m->payload);

@@ -2,20 +2,20 @@
  *
  * The thread shares only a pair of sockets with us: the name goes one way, addresses come back. */
 #include "resolve.h"
+#include "writing.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <pthread.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define NAMES    8
-#define FRESH_MS 60000u
-#define AGAIN_MS 2000u /* a name that was not found: the network may only just come up */
+#define NAMES      8
+#define FRESH_MS   60000u
+#define STACK_SIZE 131072u
+#define AGAIN_MS   2000u /* a name that was not found: the network may only just come up */
 
 static struct name {
     char host[256]; /* "": free */
@@ -76,27 +76,6 @@ static void *look_up(void *ctx)
     return NULL;
 }
 
-/* The main thread handles signals. */
-static bool start_thread(int fd)
-{
-    pthread_attr_t attributes;
-    pthread_t thread;
-    sigset_t all, before;
-    int rc;
-
-    sigfillset(&all);
-    if (pthread_attr_init(&attributes) != 0) {
-        return false;
-    }
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attributes, 131072);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    rc = pthread_create(&thread, &attributes, look_up, (void *)(intptr_t)fd);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
-    return rc == 0;
-}
-
 static void ask(struct name *n)
 {
     int pair[2];
@@ -105,7 +84,7 @@ static void ask(struct name *n)
         return;
     }
     if (fcntl(pair[0], F_SETFL, O_NONBLOCK) == 0 && write(pair[0], n->host, strlen(n->host)) > 0 &&
-        start_thread(pair[1])) {
+        start_thread(look_up, (void *)(intptr_t)pair[1], STACK_SIZE)) {
         answer_fd = pair[0];
         asked = n;
         return;

@@ -57,12 +57,11 @@ const avito_anchors *roots_of(const char *ca_file)
     }
     r = file != NULL ? calloc(1, sizeof *r) : NULL;
     if (r == NULL || load(r, file) != AVITO_OK || (r->ca_file = strdup(file)) == NULL) {
-        fprintf(stderr,
-                say(TEXT("avito: %s: no trust anchors; install ca-certificates, or name a PEM file "
-                         "with ca_file\n",
-                         "avito: %s: нет корневых сертификатов; установите ca-certificates или "
-                         "укажите файл PEM в ca_file\n")),
-                file != NULL ? file : "ca-certificates");
+        complain(TEXT("avito: %s: no trust anchors; install ca-certificates, or name a PEM file "
+                      "with ca_file\n",
+                      "avito: %s: нет корневых сертификатов; установите ca-certificates или "
+                      "укажите файл PEM в ca_file\n"),
+                 file != NULL ? file : "ca-certificates");
         if (r != NULL) {
             free(r->memory);
         }

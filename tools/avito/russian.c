@@ -1,6 +1,5 @@
 /* russian.c - see russian.h. Errors in the order of AVITO_ERRORS, without those that the program cannot make. */
 #include "russian.h"
-#include "language.h"
 
 #include <errno.h>
 #include <string.h>
@@ -177,6 +176,39 @@ const char *error_text(int result)
     }
     return say(
         TEXT("this is an error of the program; report it", "это ошибка программы; сообщите о ней"));
+}
+
+bool take_inbox_event(unsigned *events, sentence *what)
+{
+    static const struct {
+        unsigned bit;
+        sentence text;
+    } events_of_inbox[] = {
+        {AVITO_INBOX_OVERRUN,
+         {"more messages came at once than are told apart: some may come twice",
+          "пришло больше сообщений, чем можно различить: некоторые могут прийти дважды"}},
+        {AVITO_INBOX_UNREACHABLE,
+         {"the service does not let all be read: some may be missing",
+          "сервис даёт прочесть не всё: некоторых может не хватать"}},
+        {AVITO_INBOX_STATE_LOST,
+         {"the stored state could not be read: it starts over",
+          "сохранённое состояние не прочлось: начато заново"}},
+        {AVITO_INBOX_TIME,
+         {"a time ahead of the service's was not believed: some may come twice",
+          "времени из будущего нет веры: некоторые могут прийти дважды"}},
+    };
+    size_t i = 0;
+
+    while (i < sizeof events_of_inbox / sizeof *events_of_inbox &&
+           (*events & events_of_inbox[i].bit) == 0) {
+        i++;
+    }
+    if (i == sizeof events_of_inbox / sizeof *events_of_inbox) {
+        return false;
+    }
+    *events &= ~events_of_inbox[i].bit;
+    *what = events_of_inbox[i].text;
+    return true;
 }
 
 /* ---- the system's errors ---- */

@@ -3,6 +3,7 @@
 #define AVITO_TOOLS_RUSSIAN_H
 
 #include "avito_messenger.h"
+#include "language.h"
 
 #include <stdio.h>
 
@@ -15,6 +16,9 @@ const char *system_text(int number);
 
 /* As perror(). */
 void system_error(const char *what);
+
+/* Takes one of avito_inbox_events() out of them: what it means. False: there is none. */
+bool take_inbox_event(unsigned *events, sentence *what);
 
 /* What avito_store_problem() says, likewise. Lives until the next call. */
 const char *problem_text(const char *problem);

@@ -48,10 +48,9 @@ static void put_outcome(session *s, int result, avito_outcome outcome, const cha
 static void say_unheard(session *s, const char *id)
 {
     if (output_failed()) {
-        fprintf(stderr,
-                say(TEXT("The message was sent (%s): do not send it again.\n",
-                         "Сообщение отправлено (%s): не отправляйте его снова.\n")),
-                id != NULL ? id : "");
+        complain(TEXT("The message was sent (%s): do not send it again.\n",
+                      "Сообщение отправлено (%s): не отправляйте его снова.\n"),
+                 id != NULL ? id : "");
         s->unheard = true;
     }
 }
@@ -61,7 +60,7 @@ static int print_outcome(session *s, int result, avito_outcome outcome, const ch
     put_outcome(s, result, outcome, id);
     if (outcome == AVITO_SENT) {
         if (!has_option(s->arguments, OPTION_JSON) && !has_option(s->arguments, OPTION_FORMAT)) {
-            session_remark(s, say(TEXT("Sent.", "Отправлено.")));
+            session_remark(s, TEXT("Sent.", "Отправлено."));
         }
         say_unheard(s, id);
         return EXIT_DONE;
@@ -78,13 +77,9 @@ static int print_outcome(session *s, int result, avito_outcome outcome, const ch
 static void make_key(char *key, size_t size)
 {
     static unsigned part;
-    uint8_t bytes[8] = {0};
-    size_t len = (size_t)snprintf(key, size, "send-%u-", ++part);
+    const int len = snprintf(key, size, "send-%u-", ++part);
 
-    avito_posix_entropy(NULL, bytes, sizeof bytes);
-    for (size_t i = 0; i < sizeof bytes && len + 3 < size; i++) {
-        len += (size_t)snprintf(key + len, size - len, "%02x", bytes[i]);
-    }
+    (void)random_hex(key + len, 8);
 }
 
 /* A text, or the picture of this id, under a key. */
@@ -110,22 +105,14 @@ static int settle_old(void *ctx, const avito_store_send *send)
                : (int)AVITO_OK;
 }
 
-/* Ctrl-C, while it is not known whether it left. */
-static void on_interrupt(int number)
+/* The program is to end while it is not known whether it left. */
+static void end_in_doubt(int number)
 {
     const char *text = session_doubt();
 
     (void)!write(STDERR_FILENO, text, strlen(text));
     signal(number, SIG_DFL);
     raise(number);
-}
-
-/* Where Ctrl-C is ignored, as behind nohup or in the background of a script, it stays so. */
-static void on_ctrl_c(void (*handler)(int))
-{
-    if (signal(SIGINT, handler) == SIG_IGN) {
-        signal(SIGINT, SIG_IGN);
-    }
 }
 
 /* Sends it under a key of its own, and prints what became of it. */
@@ -137,13 +124,13 @@ static int send_noted(session *s, const char *text, const char *image_id)
     int result;
 
     make_key(key, sizeof key);
-    on_ctrl_c(on_interrupt);
+    on_endings(end_in_doubt);
     result = send_under(s, key, text, image_id, &outcome);
     if (result == AVITO_ERR_ROOM &&
         avito_store_each_send(&s->avito.store, settle_old, &s->avito.store) == AVITO_OK) {
         result = send_under(s, key, text, image_id, &outcome);
     }
-    on_ctrl_c(SIG_DFL);
+    on_endings(SIG_DFL);
     noted = avito_store_last_send(&s->avito.store);
     return print_outcome(s, result, outcome, noted != NULL ? noted->message_id : NULL);
 }
@@ -174,7 +161,7 @@ static bool is_blank(const char *text)
     if (next_whole(&text) > 0) {
         return false;
     }
-    fputs(say(TEXT("the text is blank\n", "текст пуст\n")), stderr);
+    complain(TEXT("the text is blank\n", "текст пуст\n"));
     return true;
 }
 
@@ -200,10 +187,9 @@ static bool check_text(const arguments *a, const char *text)
     len = next_whole(&text);
     if (!has_option(a, OPTION_SPLIT) &&
         (characters_of(text, len) > AVITO_TEXT_MAX || len > 4 * AVITO_TEXT_MAX)) {
-        fprintf(stderr,
-                say(TEXT("the text has over %u characters: --split sends it in parts\n",
-                         "в тексте больше %u знаков: --split отправит его частями\n")),
-                AVITO_TEXT_MAX);
+        complain(TEXT("the text has over %u characters: --split sends it in parts\n",
+                      "в тексте больше %u знаков: --split отправит его частями\n"),
+                 AVITO_TEXT_MAX);
         return false;
     }
     return true;
@@ -237,10 +223,9 @@ static int send_text(session *s, const char *text)
         text += len;
     }
     if (status != EXIT_DONE && sent > 0) {
-        fprintf(stderr,
-                say(TEXT("%d parts were sent, then it stopped\n",
-                         "отправлено частей: %d, дальше остановилось\n")),
-                sent);
+        complain(TEXT("%d parts were sent, then it stopped\n",
+                      "отправлено частей: %d, дальше остановилось\n"),
+                 sent);
         return EXIT_CANNOT_TELL;
     }
     return status;
@@ -278,23 +263,21 @@ static int send_image_file(session *s, const char *path)
 
     if (result == AVITO_ERR_FILE) {
         if (errno == ESPIPE) {
-            fprintf(stderr,
-                    say(TEXT("%s: a pipe: save the picture into a file first\n",
-                             "%s: это канал: сначала сохраните картинку в файл\n")),
-                    path);
+            complain(TEXT("%s: a pipe: save the picture into a file first\n",
+                          "%s: это канал: сначала сохраните картинку в файл\n"),
+                     path);
         } else {
             system_error(path);
         }
         return EXIT_LOCAL;
     }
     if (result != AVITO_OK) {
-        fprintf(stderr,
-                say(result == AVITO_ERR_TOO_LARGE
-                        ? TEXT("%s: over 24 MB, which the service does not take\n",
-                               "%s: больше 24 МБ, сервис такое не примет\n")
-                        : TEXT("%s: this is no JPEG, PNG, GIF, BMP or HEIC\n",
-                               "%s: это не JPEG, PNG, GIF, BMP и не HEIC\n")),
-                path);
+        complain(result == AVITO_ERR_TOO_LARGE
+                     ? TEXT("%s: over 24 MB, which the service does not take\n",
+                            "%s: больше 24 МБ, сервис такое не примет\n")
+                     : TEXT("%s: this is no JPEG, PNG, GIF, BMP or HEIC\n",
+                            "%s: это не JPEG, PNG, GIF, BMP и не HEIC\n"),
+                 path);
         return EXIT_USAGE;
     }
     status = send_image(s, &image);
@@ -312,7 +295,7 @@ static int send_all(session *s, const char *text)
     if (status == EXIT_DONE && text != NULL) {
         status = send_text(s, text);
         if (status != EXIT_DONE && path != NULL) {
-            session_remark(s, say(TEXT("The picture was sent.", "Картинка отправлена.")));
+            session_remark(s, TEXT("The picture was sent.", "Картинка отправлена."));
             return EXIT_CANNOT_TELL;
         }
     }
@@ -441,7 +424,7 @@ static int look_for(session *s, const avito_store_send *send, bool noted)
             (void)avito_store_end_send(&s->avito.store, send->key, AVITO_CANNOT_TELL, NULL);
         }
         put_outcome(s, AVITO_OK, outcome, NULL);
-        session_remark(s, say(TEXT("It is not in the chat.", "В чате его нет.")));
+        session_remark(s, TEXT("It is not in the chat.", "В чате его нет."));
         return EXIT_REFUSED;
     }
     return print_outcome(s, AVITO_OK, outcome, NULL);
@@ -468,8 +451,8 @@ static int confirm(session *s, const char *text)
             json_close(stdout, '}');
             json_close(stdout, '}');
         }
-        session_remark(s, say(TEXT("No send into this chat is in doubt.",
-                                   "В этот чат нет отправок под вопросом.")));
+        session_remark(s, TEXT("No send into this chat is in doubt.",
+                               "В этот чат нет отправок под вопросом."));
         return EXIT_DONE;
     }
     if (!search.any) { /* another program's: without a baseline any message of this text counts */

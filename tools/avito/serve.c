@@ -21,9 +21,8 @@ static void print_unknown(session *s, const avito_webhook *webhook, avito_str ty
     if (has_option(s->arguments, OPTION_JSON)) {
         json_as_it_came(stdout, (avito_str){body, len});
     } else if (!has_option(s->arguments, OPTION_QUIET)) {
-        fputs(say(TEXT("A notification of another type, which --json shows: ",
-                       "Уведомление другого вида, его покажет --json: ")),
-              stderr);
+        complain(TEXT("A notification of another type, which --json shows: ",
+                      "Уведомление другого вида, его покажет --json: "));
         show_text(stderr, type, SIZE_MAX);
         fputc('\n', stderr);
     }

@@ -6,6 +6,7 @@
 #include "show.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,10 +35,9 @@ static void say_pause(const session *s, sentence then)
 
     if (seconds >= PAUSE_TOLD_S && !has_option(s->arguments, OPTION_QUIET)) {
         show_progress_end();
-        fprintf(stderr,
-                say(TEXT("avito: the service asks to wait %u s%s\n",
-                         "avito: сервис просит подождать %u с%s\n")),
-                seconds, say(then));
+        complain(TEXT("avito: the service asks to wait %u s%s\n",
+                      "avito: сервис просит подождать %u с%s\n"),
+                 seconds, say(then));
     }
 }
 
@@ -84,10 +84,9 @@ static void say_not_kept(session *s, const char *problem)
 {
     if (problem[0] != '\0' && !has_option(s->arguments, OPTION_QUIET)) {
         show_progress_end();
-        fprintf(stderr,
-                say(TEXT("avito: %s. The token is not kept: the next run asks for another.\n",
-                         "avito: %s. Токен не сохранён: следующий запуск запросит новый.\n")),
-                problem);
+        complain(TEXT("avito: %s. The token is not kept: the next run asks for another.\n",
+                      "avito: %s. Токен не сохранён: следующий запуск запросит новый.\n"),
+                 problem);
     }
     s->may_fail = s->may_fail && problem[0] == '\0';
 }
@@ -197,17 +196,12 @@ enum exit_status status_of(int result, avito_outcome outcome)
 /* The date, where a wrong clock may be the cause: a person sees at once if it is wrong. */
 static void print_clock(void)
 {
-    const time_t now = time(NULL);
-    struct tm parts;
-    char text[32] = "?";
+    char text[SHOW_TIME_SIZE];
 
-    if (localtime_r(&now, &parts) != NULL) {
-        strftime(text, sizeof text, "%Y-%m-%d %H:%M", &parts);
-    }
-    fprintf(stderr,
-            say(TEXT("The clock of this machine says %s: set it, if that is not so.\n",
-                     "Часы этой машины показывают %s: если это не так, установите их.\n")),
-            text);
+    time_text(text, (int64_t)time(NULL), true);
+    complain(TEXT("The clock of this machine says %s: set it, if that is not so.\n",
+                  "Часы этой машины показывают %s: если это не так, установите их.\n"),
+             text);
 }
 
 /* The file in question, the process that holds it, what has no room, or the server's words about this
@@ -279,10 +273,9 @@ int session_status(session *s, int result)
         print_clock();
     }
     if (result == AVITO_ERR_REFRESH_TOKEN) {
-        fprintf(stderr,
-                say(TEXT("To let this program in again: avito login --browser %s\n",
-                         "Чтобы снова дать доступ этой программе: avito login --browser %s\n")),
-                s->account.name);
+        complain(TEXT("To let this program in again: avito login --browser %s\n",
+                      "Чтобы снова дать доступ этой программе: avito login --browser %s\n"),
+                 s->account.name);
     }
     return status_of(result, AVITO_NOT_SENT);
 }
@@ -320,10 +313,10 @@ int session_dry_run(session *s, int result, bool with_body)
         json_would_send(would_send, with_body);
     } else if (result == AVITO_OK && !with_body) {
         session_remark(
-            s, say(TEXT("Dry run: nothing was changed.", "Пробный запуск: ничего не изменено.")));
+            s, TEXT("Dry run: nothing was changed.", "Пробный запуск: ничего не изменено."));
     } else if (result == AVITO_OK) {
-        session_remark(s, say(TEXT("Dry run: nothing was sent. It would be:",
-                                   "Пробный запуск: ничего не отправлено. Было бы отправлено:")));
+        session_remark(s, TEXT("Dry run: nothing was sent. It would be:",
+                               "Пробный запуск: ничего не отправлено. Было бы отправлено:"));
         show_paragraph(stdout, request, 0);
     }
     return session_status(s, result);
@@ -340,7 +333,7 @@ int session_report(session *s, int result, bool with_body, sentence done)
         json_ok(stdout);
     }
     if (result == AVITO_OK && (!json || ferror(stdout))) {
-        session_remark(s, say(done));
+        session_remark(s, done);
     }
     return session_status(s, result);
 }
@@ -359,12 +352,34 @@ int session_user(session *s)
     return session_status(s, result);
 }
 
-void session_remark(const session *s, const char *text)
+void session_remark(const session *s, sentence text)
 {
     if (!has_option(s->arguments, OPTION_QUIET)) {
         show_progress_end();
-        fprintf(stderr, "%s\n", text);
+        fprintf(stderr, "%s\n", say(text));
     }
+}
+
+void on_endings(void (*act)(int number))
+{
+    static const int endings[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        if (signal(endings[i], act) == SIG_IGN) { /* as behind nohup */
+            signal(endings[i], SIG_IGN);
+        }
+    }
+}
+
+int random_hex(char *out, size_t bytes)
+{
+    uint8_t random[32] = {0};
+    const int rc = avito_posix_entropy(NULL, random, bytes);
+
+    for (size_t i = 0; i < bytes; i++) {
+        snprintf(out + 2 * i, 3, "%02x", random[i]);
+    }
+    return rc;
 }
 
 /* ---- the text of a command ---- */
@@ -380,11 +395,11 @@ static const char *read_standard_input(void)
         return NULL;
     }
     if (len == sizeof text_read - 1) {
-        fputs(say(TEXT("the text is longer than 256 KB\n", "текст длиннее 256 КБ\n")), stderr);
+        complain(TEXT("the text is longer than 256 KB\n", "текст длиннее 256 КБ\n"));
         return NULL;
     }
     if (memchr(text_read, '\0', len) != NULL) {
-        fputs(say(TEXT("the text holds a NUL byte\n", "в тексте есть нулевой байт\n")), stderr);
+        complain(TEXT("the text holds a NUL byte\n", "в тексте есть нулевой байт\n"));
         return NULL;
     }
     text_read[len] = '\0';
@@ -397,9 +412,8 @@ static const char *read_standard_input(void)
 const char *text_argument(const arguments *a, size_t from)
 {
     if (a->words_count <= from) {
-        fputs(say(TEXT("the text is missing; - reads it from standard input\n",
-                       "нет текста; - читает его со стандартного ввода\n")),
-              stderr);
+        complain(TEXT("the text is missing; - reads it from standard input\n",
+                      "нет текста; - читает его со стандартного ввода\n"));
         return NULL;
     }
     return strcmp(a->words[from], "-") == 0 ? read_standard_input() : a->words[from];

@@ -70,7 +70,13 @@ int session_report(session *s, int result, bool with_body, sentence done);
 int session_user(session *s);
 
 /* A remark for people on standard error; none with --quiet. */
-void session_remark(const session *s, const char *text);
+void session_remark(const session *s, sentence text);
+
+/* What Ctrl-C, kill, Ctrl-\ and a hang-up do from now on; those that are ignored stay so. */
+void on_endings(void (*act)(int number));
+
+/* So many random bytes, 32 at most, as hex digits. AVITO_OK or an error. */
+int random_hex(char *out, size_t bytes);
 
 bool has_option(const arguments *a, enum option_id id);
 

@@ -232,24 +232,29 @@ void show_style(FILE *out, enum show_style style)
     }
 }
 
-size_t time_text(char text[SHOW_TIME_SIZE], int64_t unix_time)
+/* strftime() would be 2 KB of the static program. */
+size_t time_text(char text[SHOW_TIME_SIZE], int64_t unix_time, bool with_day)
 {
     const time_t then = (time_t)unix_time, now = time(NULL);
     struct tm a, b;
+    int n = 0;
 
     if (localtime_r(&then, &a) == NULL || localtime_r(&now, &b) == NULL) {
         strcpy(text, "?");
         return 1;
     }
-    return strftime(text, SHOW_TIME_SIZE,
-                    a.tm_year == b.tm_year && a.tm_yday == b.tm_yday ? "%H:%M" : "%Y-%m-%d %H:%M",
-                    &a);
+    if (with_day || a.tm_year != b.tm_year || a.tm_yday != b.tm_yday) {
+        n = snprintf(text, SHOW_TIME_SIZE, "%lld-%02d-%02d ", a.tm_year + 1900LL, a.tm_mon + 1,
+                     a.tm_mday);
+    }
+    n += snprintf(text + n, SHOW_TIME_SIZE - (size_t)n, "%02d:%02d", a.tm_hour, a.tm_min);
+    return (size_t)n;
 }
 
 size_t show_time(FILE *out, int64_t unix_time)
 {
     char text[SHOW_TIME_SIZE];
-    const size_t len = time_text(text, unix_time);
+    const size_t len = time_text(text, unix_time, false);
 
     fputs(text, out);
     return len;

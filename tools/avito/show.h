@@ -33,9 +33,9 @@ void show_style(FILE *out, enum show_style style);
 /* A time of the service as "12:05" today, else "2026-10-31 12:05". Returns the columns used. */
 size_t show_time(FILE *out, int64_t unix_time);
 
-/* The same as text; its length. */
+/* The same as text, or the day even of today; its length. */
 #define SHOW_TIME_SIZE 32
-size_t time_text(char text[SHOW_TIME_SIZE], int64_t unix_time);
+size_t time_text(char text[SHOW_TIME_SIZE], int64_t unix_time, bool with_day);
 
 /* One line on standard error that is overwritten again and again; nothing in a pipe or with
  * --quiet. */

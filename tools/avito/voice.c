@@ -43,9 +43,8 @@ static int save_voice(session *s, const avito_voice_file *file)
 
     if (file->voice_id.len == 0 ||
         strspn(file->voice_id.ptr, "0123456789abcdefABCDEF-_") != file->voice_id.len) {
-        fputs(say(TEXT("avito: the id cannot be a file name\n",
-                       "avito: такой id не годится для имени файла\n")),
-              stderr);
+        complain(TEXT("avito: the id cannot be a file name\n",
+                      "avito: такой id не годится для имени файла\n"));
         return EXIT_ANSWER;
     }
     snprintf(path, sizeof path, "%s/%s.mp4", s->arguments->values[OPTION_SAVE], file->voice_id.ptr);
@@ -79,10 +78,9 @@ static int say_unknown(const session *s, const avito_voice_files *files)
 
     for (size_t i = 0; i < a->words_count; i++) {
         if (!is_in(files, a->words[i])) {
-            fprintf(stderr,
-                    say(TEXT("avito: %s: no voice message has this id; avito messages shows them\n",
-                             "avito: %s: нет такого голосового; id покажет avito messages\n")),
-                    a->words[i]);
+            complain(TEXT("avito: %s: no voice message has this id; avito messages shows them\n",
+                          "avito: %s: нет такого голосового; id покажет avito messages\n"),
+                     a->words[i]);
             status = EXIT_REFUSED;
         }
     }

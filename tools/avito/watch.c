@@ -2,6 +2,7 @@
  *
  * A message is accepted after it was written, or after the command ended with 0. Until then it
  * comes again, even after kill -9, so there is nothing to clean up and no signal to catch. */
+#include "disk.h"
 #include "format.h"
 #include "jsonl.h"
 #include "messages.h"
@@ -21,7 +22,9 @@
 #define RING_IDS    8192u
 #define CHATS       1024u
 #define PAUSE_MAX_S 60u
+#define GRACE_S     2u           /* for a command to end by itself */
 #define YEAR_9999   253402300799 /* its end */
+#define ASIDE_FILE  "aside.jsonl"
 
 struct watch {
     session *session;
@@ -112,27 +115,17 @@ static int run_command(const char *line, const char *json, size_t len)
 /* Adds a line to aside.jsonl, on the disk before the message counts as done. */
 static int set_aside(struct watch *w, const char *json, size_t len)
 {
+    const char *folder = w->session->account.folder;
     char path[sizeof w->session->account.folder + 16];
-    FILE *file;
-    bool ok;
-    int fd;
 
-    snprintf(path, sizeof path, "%s/aside.jsonl", w->session->account.folder);
-    fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
-    file = fd >= 0 ? fdopen(fd, "a") : NULL;
-    ok = file != NULL && fwrite(json, 1, len, file) == len && fflush(file) == 0 &&
-         fsync(fileno(file)) == 0;
-    if (file != NULL) {
-        ok = fclose(file) == 0 && ok;
-    }
-    if (!ok) {
+    snprintf(path, sizeof path, "%s/" ASIDE_FILE, folder);
+    if (disk_append(folder, ASIDE_FILE, json, len) != AVITO_OK) {
         system_error(path);
         return EXIT_LOCAL;
     }
-    fprintf(stderr,
-            say(TEXT("avito: the command failed; a message was set aside into %s\n",
-                     "avito: команда не удалась, сообщение отложено в %s\n")),
-            path);
+    complain(TEXT("avito: the command failed; a message was set aside into %s\n",
+                  "avito: команда не удалась, сообщение отложено в %s\n"),
+             path);
     return EXIT_DONE;
 }
 
@@ -220,26 +213,11 @@ static int accept_message(struct watch *w)
 static unsigned say_events(struct watch *w)
 {
     const unsigned events = avito_inbox_events(&w->inbox);
+    unsigned left = events;
+    sentence what;
 
-    if (events & AVITO_INBOX_OVERRUN) {
-        session_remark(
-            w->session,
-            say(TEXT("More came than can be told apart: messages may repeat.",
-                     "Пришло больше, чем можно различить: сообщения могут повториться.")));
-    }
-    if (events & AVITO_INBOX_UNREACHABLE) {
-        session_remark(w->session,
-                       say(TEXT("Some messages are beyond what the service lets be read.",
-                                "Часть сообщений дальше того, что сервис даёт прочесть.")));
-    }
-    if (events & AVITO_INBOX_TIME) {
-        session_remark(w->session,
-                       say(TEXT("A message is dated in the future; its time is not believed.",
-                                "Сообщение датировано будущим; его времени нет веры.")));
-    }
-    if (events & AVITO_INBOX_STATE_LOST) {
-        session_remark(w->session, say(TEXT("The stored state could not be read: starting over.",
-                                            "Сохранённое состояние не прочлось: начато заново.")));
+    while (take_inbox_event(&left, &what)) {
+        session_remark(w->session, what);
     }
     return events;
 }
@@ -306,7 +284,7 @@ static int stream(struct watch *w)
     if (status != EXIT_DONE || w->given > 0 || w->timeout_ms == 0) {
         return status;
     }
-    session_remark(w->session, say(TEXT("Nothing came in time.", "Вовремя ничего не пришло.")));
+    session_remark(w->session, TEXT("Nothing came in time.", "Вовремя ничего не пришло."));
     return EXIT_NOTHING;
 }
 
@@ -355,7 +333,7 @@ static bool time_of(const char *word, int64_t *out)
         is_time = end > word && *end == '\0' && *out > 0 && *out <= YEAR_9999;
     }
     if (!is_time) {
-        fprintf(stderr, say(TEXT("--since: not a time: %s\n", "--since: не время: %s\n")), word);
+        complain(TEXT("--since: not a time: %s\n", "--since: не время: %s\n"), word);
     }
     return is_time;
 }
@@ -400,10 +378,10 @@ static void say_start(const struct watch *w, unsigned events)
     if (w->goes_on && (events & AVITO_INBOX_STATE_LOST) == 0 &&
         (has_option(a, OPTION_SINCE) || has_option(a, OPTION_UNREAD))) {
         session_remark(w->session,
-                       say(TEXT("--since and --unread count in the first run: this one goes on "
-                                "where the last one ended.",
-                                "--since и --unread действуют при первом запуске: этот продолжает "
-                                "с места, где кончил прошлый.")));
+                       TEXT("--since and --unread count in the first run: this one goes on "
+                            "where the last one ended.",
+                            "--since и --unread действуют при первом запуске: этот продолжает "
+                            "с места, где кончил прошлый."));
     }
 }
 

@@ -48,7 +48,7 @@ static int list_webhooks(session *s)
         }
     }
     if (result == AVITO_OK && all.count == 0) {
-        session_remark(s, say(TEXT("No subscriptions.", "Подписок нет.")));
+        session_remark(s, TEXT("No subscriptions.", "Подписок нет."));
     }
     return session_status(s, result);
 }
@@ -64,9 +64,8 @@ static const char *read_path(const arguments *a)
     const bool failed = file == NULL || ferror(file);
 
     if (name == NULL) {
-        fputs(say(TEXT("--path-file names a file with the path: / and at least 32 hex digits\n",
-                       "--path-file - файл с путём: / и не меньше 32 шестнадцатеричных цифр\n")),
-              stderr);
+        complain(TEXT("--path-file names a file with the path: / and at least 32 hex digits\n",
+                      "--path-file - файл с путём: / и не меньше 32 шестнадцатеричных цифр\n"));
     } else if (failed) {
         system_error(name);
     }
@@ -102,7 +101,7 @@ static const char *url_of(const arguments *a)
     if (path == NULL || join(url, sizeof url, a->words[1], path)) {
         return path != NULL ? url : NULL;
     }
-    fputs(say(TEXT("the URL is too long\n", "URL слишком длинный\n")), stderr);
+    complain(TEXT("the URL is too long\n", "URL слишком длинный\n"));
     return NULL;
 }
 
@@ -135,9 +134,8 @@ int run_webhook_add(const arguments *a)
 
     if ((strncmp(url, "https://", 8) != 0 && strncmp(url, "http://", 7) != 0) ||
         strchr(url, ' ') != NULL) {
-        fputs(say(TEXT("the URL begins with https:// or http:// and has no blanks\n",
-                       "URL начинается с https:// или http:// и без пробелов\n")),
-              stderr);
+        complain(TEXT("the URL begins with https:// or http:// and has no blanks\n",
+                      "URL начинается с https:// или http:// и без пробелов\n"));
         return EXIT_USAGE;
     }
     return session_run(a, false, add);

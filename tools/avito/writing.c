@@ -63,8 +63,7 @@ static void *write_all(void *ctx)
     return NULL;
 }
 
-/* The main thread handles signals. */
-static bool start_thread(void)
+bool start_thread(void *(*run)(void *ctx), void *ctx, size_t stack_size)
 {
     pthread_attr_t attributes;
     sigset_t all, before;
@@ -74,9 +73,9 @@ static bool start_thread(void)
     sigfillset(&all);
     pthread_attr_init(&attributes);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attributes, STACK_SIZE);
+    pthread_attr_setstacksize(&attributes, stack_size);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    rc = pthread_create(&thread, &attributes, write_all, NULL);
+    rc = pthread_create(&thread, &attributes, run, ctx);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
     return rc == 0;
@@ -131,7 +130,7 @@ static int enqueue(writing *w)
     last = &w->next;
     if (threads < THREADS) {
         threads++;
-        if (!start_thread()) {
+        if (!start_thread(write_all, NULL, STACK_SIZE)) {
             threads--;
         }
     }

@@ -33,6 +33,9 @@ typedef struct writing {
 int writing_step(writing *w, writing_function function, const char *folder, const char *name,
                  const void *data, size_t len, const writing_waiter *waiter);
 
+/* Starts a thread of which nobody waits for the end, and which handles no signals: the main thread does. */
+bool start_thread(void *(*run)(void *ctx), void *ctx, size_t stack_size);
+
 /* Waits until it has no write in progress, and frees what it has. */
 void writing_end(writing *w);
 
