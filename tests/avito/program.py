@@ -457,6 +457,28 @@ def watching(service, home, folder):
     check("... and is not complained about", done.stderr == "", done.stderr)
 
 
+def ends_of_hung_commands(service, home, folder):
+    """--timeout ends a command that hangs, with all that it has started, and the message stays. So does Ctrl-C."""
+    service.door("message", {"chat_id": first_chat(home), "text": "зависнет"})
+    for script in ("sleep 300; true", "trap '' TERM; sleep 300; true", "cat | sleep 300"):
+        begin = time.monotonic()
+        with home.start("watch", "--count", "1", "--timeout", "3", "--exec", script) as watch:
+            try:
+                _, said = watch.communicate(timeout=20)  # nobody holds its output any more
+            except subprocess.TimeoutExpired:
+                watch.kill()
+                said = "it hangs"
+        check(f"--timeout ends {script}", watch.returncode == 1 and "the message stays" in said and time.monotonic() - begin < 15,
+              (watch.returncode, said, time.monotonic() - begin))
+    with home.start("watch", "--count", "1", "--timeout", "60", "--exec", f"echo $$ >{folder}/pid; exec sleep 300") as watch:
+        pid = wait_for(lambda: os.path.exists(f"{folder}/pid") and open(f"{folder}/pid", encoding="ascii").read())
+        watch.send_signal(signal.SIGINT)
+        watch.communicate(timeout=20)
+    check("Ctrl-C ends the command, too", watch.returncode == -signal.SIGINT and wait_for(lambda: not os.path.exists(f"/proc/{int(pid)}"), 5), pid)
+    done = home.run("watch", "--count", "1", "--timeout", "20", "--exec", "cat")
+    check("... and the message comes again", done.returncode == 0 and "зависнет" in done.stdout, done)
+
+
 def killed_while_watching(service, home, folder, times):
     """kill -9 at any moment of watch --exec: each message reaches the command at least once."""
     chat = first_chat(home)
@@ -1280,6 +1302,7 @@ def main():
         doubts(service, home)
         ten_at_once(service, home)
         watching(service, home, folder)
+        ends_of_hung_commands(service, home, folder)
         killed_while_watching(service, home, folder, times)
         exporting(service, home, folder)
         terminal(service, home)

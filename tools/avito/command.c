@@ -327,14 +327,18 @@ const command commands[] = {
       "message counts as done "
       "when the command ends with 0: a crash loses none. The command reads the message as JSON "
       "from standard input; no "
-      "secret is in its environment. A command that fails is run again, after growing pauses.",
+      "secret is in its environment. A command that fails is run again, after growing pauses. One "
+      "that hangs holds up all messages: let timeout end it (--exec 'timeout 60 ./command'), or "
+      "--timeout, which ends the program, too, and leaves the message for the next run.",
       "Работает, пока не остановят, и после нового запуска продолжает с того же места: лишь первый "
       "запуск начинает с --since или, с --unread, с непрочитанных. С --exec "
       "сообщение считается "
       "обработанным, когда команда завершилась с кодом 0: сбой ничего не теряет. Команда читает "
       "сообщение как JSON со "
       "стандартного ввода; секретов в её окружении нет. Неудачная команда повторяется со всё "
-      "большими паузами."},
+      "большими паузами. Зависшая задерживает все сообщения: пусть её завершит timeout (--exec "
+      "'timeout 60 ./команда') или --timeout, который завершает и программу, а сообщение "
+      "оставляет следующему запуску."},
      run_watch,
      MESSAGE_FIELDS,
      NULL},

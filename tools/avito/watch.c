@@ -73,21 +73,40 @@ static void run_in_child(const char *line, int input)
     _exit(127);
 }
 
-static void write_all(int fd, const char *data, size_t len)
-{
-    while (len > 0) {
-        const ssize_t n = write(fd, data, len);
+/* Of the command, and what it has started: only under --timeout has it a group of its own. */
+static pid_t group;
+static volatile sig_atomic_t late; /* how often its time was over */
 
-        if (n < 0 && errno != EINTR) {
-            return; /* the command does not read its input; only its status counts */
-        }
-        data += n > 0 ? n : 0;
-        len -= n > 0 ? (size_t)n : 0;
+static void end_group(int number)
+{
+    (void)number;
+    kill(-group, late++ > 0 ? SIGKILL : SIGTERM);
+    alarm(GRACE_S);
+}
+
+/* Ctrl-C reaches only our own group. */
+static void end_both(int number)
+{
+    kill(-group, number);
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+/* The group that begins with this process has so much time; UINT32_MAX: all. */
+static void limit_time(pid_t child, uint32_t ms)
+{
+    if (ms < UINT32_MAX) {
+        (void)setpgid(child, child); /* both sides do, since nobody knows which is first */
+        group = child;
+        late = 0;
+        on_endings(end_both);
+        signal(SIGALRM, end_group);
+        alarm(ms / 1000u + 1u);
     }
 }
 
 /* The command's status; -1: it could not be started. */
-static int run_command(const char *line, const char *json, size_t len)
+static int run_command(const char *line, const char *json, size_t len, uint32_t most_ms)
 {
     int ends[2], status = -1;
     pid_t child;
@@ -97,16 +116,22 @@ static int run_command(const char *line, const char *json, size_t len)
     }
     child = fork();
     if (child == 0) {
+        if (most_ms < UINT32_MAX) {
+            (void)setpgid(0, 0);
+        }
         close(ends[1]);
         run_in_child(line, ends[0]);
     }
     close(ends[0]);
     if (child > 0) {
-        write_all(ends[1], json, len);
+        limit_time(child, most_ms);
+        (void)disk_put(ends[1], json, len); /* it need not read its input: only its status counts */
     }
     close(ends[1]);
     while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {
     }
+    alarm(0);
+    on_endings(SIG_DFL);
     return child > 0 && WIFEXITED(status) ? WEXITSTATUS(status)
            : child > 0                    ? 128 + WTERMSIG(status)
                                           : -1;
@@ -147,18 +172,22 @@ static int hand_to_command(struct watch *w, const char *json, size_t len)
     unsigned pause_s = 1;
 
     for (long failures = 1;; failures++) {
-        const int status = run_command(line, json, len);
+        const int status = run_command(line, json, len, time_left(w));
 
         if (status == 0) {
             return EXIT_DONE;
         }
+        if (time_left(w) == 0) {
+            complain(
+                TEXT("avito: the time is over before the command was done: the message stays\n",
+                     "avito: время вышло раньше, чем команда справилась: сообщение остаётся\n"));
+            return EXIT_LOCAL;
+        }
         if (failures == 1 && w->give_up != 1) {
-            fprintf(
-                stderr,
-                say(TEXT(
-                    "avito: the command ended with %d; the message stays, and it is run again\n",
-                    "avito: команда завершилась с кодом %d; сообщение остаётся, команда "
-                    "повторится\n")),
+            complain(
+                TEXT("avito: the command ended with %d; the message stays, and it is run again\n",
+                     "avito: команда завершилась с кодом %d; сообщение остаётся, команда "
+                     "повторится\n"),
                 status);
         }
         if (w->give_up > 0 && failures >= w->give_up) {
