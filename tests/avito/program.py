@@ -939,6 +939,15 @@ def trouble(home, folder):
     for words in (["send", first_chat(home), "x"], ["watch", "--timeout", "1"], ["confirm", first_chat(home)]):
         done = home.run(*words, **nowhere)
         check(f"... and {words[0]}, which has to keep something, is status 1", done.returncode == 1 and "/proc" in done.stderr, done)
+    homeless = {name: value for name, value in home.environment.items() if name not in ("HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME")}
+    for words, status in ((["whoami"], 0), (["chats", "--unread"], 0), (["send", first_chat(home), "x"], 1), (["watch", "--timeout", "1"], 1),
+                          (["gateway"], 1)):
+        done = subprocess.run([PROGRAM, *words], env=homeless, capture_output=True, text=True, timeout=60, check=False)
+        check(f"without HOME {words[0]} has status {status}, and says what to set",
+              done.returncode == status and "neither XDG_STATE_HOME nor HOME is set" in done.stderr, done)
+    del homeless["AVITO_CLIENT_ID"], homeless["AVITO_CLIENT_SECRET"]
+    done = subprocess.run([PROGRAM, "whoami"], env=homeless, capture_output=True, text=True, timeout=60, check=False)
+    check("... and without an account that there is none", done.returncode == 2 and "no account" in done.stderr, done)
     with open("/dev/full", "w", encoding="ascii") as full:
         done = subprocess.run([PROGRAM, "chats"], stdout=full, stderr=subprocess.PIPE, env=home.environment, text=True,
                               timeout=60, check=False)

@@ -330,27 +330,23 @@ static int read_file(config *c, const char *path, bool must_exist)
     return r.status;
 }
 
-/* $NAME/avito/rest, or ~/fallback/avito/rest. */
+/* $NAME/avito/rest, or ~/fallback/avito/rest; "" where neither is set. False after saying that it is too long. */
 static bool folder_of(const char *variable, const char *fallback, const char *rest, char *out,
                       size_t cap)
 {
     const char *base = getenv(variable);
     const char *home = getenv("HOME");
-    int n;
+    int n = 0;
 
+    out[0] = '\0';
     if (base != NULL && base[0] == '/') {
         n = snprintf(out, cap, "%s/avito%s", base, rest);
     } else if (home != NULL && home[0] == '/') {
         n = snprintf(out, cap, "%s/%s/avito%s", home, fallback, rest);
-    } else {
-        fprintf(stderr,
-                say(TEXT("neither %s nor HOME is set: nowhere to keep anything\n",
-                         "не заданы ни %s, ни HOME: негде хранить данные\n")),
-                variable);
-        return false;
     }
     if ((size_t)n >= cap) {
-        fprintf(stderr, "%s: %s\n", base != NULL ? variable : "HOME", system_text(ENAMETOOLONG));
+        errno = ENAMETOOLONG;
+        system_error(base != NULL ? variable : "HOME");
     }
     return (size_t)n < cap;
 }
@@ -368,6 +364,10 @@ int config_load(config *c, const char *path)
     }
     if (!folder_of("XDG_CONFIG_HOME", ".config", "/config", c->path, sizeof c->path)) {
         return EXIT_USAGE;
+    }
+    if (c->path[0] == '\0') {
+        strcpy(c->path, "$XDG_CONFIG_HOME/avito/config"); /* for what is said of it */
+        return EXIT_DONE;
     }
     return read_file(c, c->path, false);
 }
@@ -587,6 +587,12 @@ bool config_make_folder(const char *folder, char problem[CONFIG_PROBLEM_SIZE])
 {
     char part[4096];
 
+    if (folder[0] == '\0') {
+        snprintf(problem, CONFIG_PROBLEM_SIZE, "%s",
+                 say(TEXT("neither XDG_STATE_HOME nor HOME is set: nowhere to keep anything",
+                          "не заданы ни XDG_STATE_HOME, ни HOME: негде хранить данные")));
+        return false;
+    }
     problem[0] = '\0';
     for (size_t i = 1; folder[i - 1] != '\0'; i++) {
         if (folder[i] != '/' && folder[i] != '\0') {
@@ -622,7 +628,7 @@ static int read_credentials(config *c, const char *name)
     char path[sizeof c->folder + CONFIG_NAME_MAX + 32];
 
     snprintf(path, sizeof path, "%s/%s/credentials", c->folder, name);
-    return read_file(c, path, false);
+    return c->folder[0] != '\0' ? read_file(c, path, false) : EXIT_DONE;
 }
 
 int config_each_stored(const config *c, int (*visit)(void *ctx, const char *name), void *ctx)
@@ -693,7 +699,9 @@ int config_service(config *c, const char *name, account *out)
     const char *port = from_environment("AVITO_PORT");
 
     snprintf(out->name, sizeof out->name, "%s", name);
-    snprintf(out->folder, sizeof out->folder, "%s/%s", c->folder, out->name);
+    if (c->folder[0] != '\0') {
+        snprintf(out->folder, sizeof out->folder, "%s/%s", c->folder, out->name);
+    }
     out->host = from_environment("AVITO_HOST");
     out->host = out->host != NULL ? out->host : config_value(c, out->name, "host");
     out->ca_file = from_environment("AVITO_CA_FILE");

@@ -35,7 +35,7 @@ typedef struct config {
     config_row *rows; /* in the order of the file */
     config_row **end;
     char path[4096];   /* path of the file that was read, for messages */
-    char folder[3072]; /* of the state: $XDG_STATE_HOME/avito */
+    char folder[3072]; /* of the state: $XDG_STATE_HOME/avito; "": there is none */
 } config;
 
 /* Reads the file, or the default one where `path` is NULL and it exists. EXIT_DONE, or EXIT_USAGE or
@@ -83,7 +83,7 @@ typedef struct account {
     const char *client_id, *client_secret, *host, *ca_file;
     unsigned short port;
     bool is_by_consent; /* another person's, who gave consent in a browser */
-    char folder[4096];  /* folder of this account's state */
+    char folder[4096];  /* folder of this account's state; "": there is none */
 } account;
 
 /* Calls visit() for each account of which `avito login` has stored the credentials, until one returns
@@ -98,7 +98,7 @@ int config_choose(config *c, const char *name, account *out);
 int config_service(config *c, const char *name, account *out);
 
 /* Makes an account's folder and those above it, mode 0700. False: `problem` says which could not be made,
- * and why. */
+ * and why; or, of "", what to set. */
 #define CONFIG_PROBLEM_SIZE 4224
 bool config_make_folder(const char *folder, char problem[CONFIG_PROBLEM_SIZE]);
 

@@ -313,7 +313,7 @@ static int open_folder(struct run *r, const char *name)
     int status;
 
     snprintf(r->folder, sizeof r->folder, "%s/gateway/%s", r->config.folder, name);
-    if (!config_make_folder(r->folder, problem)) {
+    if (!config_make_folder(r->config.folder, problem) || !config_make_folder(r->folder, problem)) {
         fprintf(stderr, "avito gateway: %s\n", problem);
         return EXIT_LOCAL;
     }
