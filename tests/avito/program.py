@@ -988,6 +988,34 @@ def received(peer, count):
     return [int(status) for status in re.findall(rb"HTTP/1.1 (\d+)", data)]
 
 
+def listens(folder):
+    """avito webhook serve: where it can listen, IPv6 too, and what it says where it cannot."""
+    path = "/" + "0123456789abcdef" * 2
+    with open(f"{folder}/path", "w", encoding="ascii") as file:
+        file.write(path + "\n")
+
+    def serve(at):
+        return subprocess.Popen([PROGRAM, "webhook", "serve", "--listen", at, "--path-file", f"{folder}/path"], stderr=subprocess.PIPE,
+                                text=True, env={**os.environ, "LC_ALL": "C.UTF-8"})
+
+    for at in ("127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:8080x", "127.0.0.1:65536", ":8080", "localhost:8080", "::1:8080",
+               "[::1]", "[127.0.0.1]:8080", "[]:8080", "[::1:8080", "[" + "1" * 80 + "]:8080"):
+        with serve(at) as program:
+            if not wait_for(lambda: program.poll() is not None, 20):  # noqa: B023
+                program.kill()
+            said = program.communicate()[1]
+        check(f"--listen {at[:20]} is no place", "such as 127.0.0.1:8080 or [::1]:8080" in said, said)
+    for address, family, host in (("127.0.0.1", socket.AF_INET, "127.0.0.1"), ("[::1]", socket.AF_INET6, "::1")):
+        port = free_port()
+        with serve(f"{address}:{port}") as program:
+            there = wait_for(lambda: socket.socket(family).connect_ex((host, port)) == 0 or program.poll() is not None, 10)  # noqa: B023
+            check(f"webhook serve: it listens at {address}", there and program.poll() is None, program.poll())
+            second = serve(f"{address}:{port}")
+            said = second.communicate(timeout=20)[1]
+            check(f"... and a second one at {address} says that the port is taken", second.returncode == 1 and "in use" in said, (second.returncode, said))
+            program.terminate()
+
+
 def notified(folder):
     """avito webhook serve: what has come is answered, however it came; a peer that takes no answer is let go."""
     port, path = free_port(), "/" + "0123456789abcdef" * 2
@@ -1321,7 +1349,7 @@ def main():
         full_disk(service, home, folder)
         interrupted_service(service, home)
     bad_certificates()
-    for scene in (paths_of_urls, made_up, rows_that_make_no_sense, refresh_token_of_two_lines, notified, notified_in_vain):
+    for scene in (paths_of_urls, made_up, rows_that_make_no_sense, refresh_token_of_two_lines, listens, notified, notified_in_vain):
         with tempfile.TemporaryDirectory() as folder:
             scene(folder)
     with Simulator("--chats", "1") as service, tempfile.TemporaryDirectory() as folder:

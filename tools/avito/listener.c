@@ -20,35 +20,57 @@ struct listener_connection {
     size_t in_len;
 };
 
-/* ADDRESS:PORT, the address numeric. False after saying why. */
-static bool address_of(const char *word, struct sockaddr_in *out)
+/* Where to listen. */
+union place {
+    struct sockaddr any;
+    struct sockaddr_in four;
+    struct sockaddr_in6 six;
+};
+
+/* A numeric address: that of IPv6 is in brackets. */
+static bool take_address(char *word, uint16_t port, union place *out)
 {
-    char address[64];
+    const size_t len = strlen(word);
+
+    if (len < 2 || word[0] != '[' || word[len - 1] != ']') {
+        out->four.sin_family = AF_INET;
+        out->four.sin_port = htons(port);
+        return inet_pton(AF_INET, word, &out->four.sin_addr) == 1;
+    }
+    word[len - 1] = '\0';
+    out->six.sin6_family = AF_INET6;
+    out->six.sin6_port = htons(port);
+    return inet_pton(AF_INET6, word + 1, &out->six.sin6_addr) == 1;
+}
+
+/* ADDRESS:PORT. False after saying why. */
+static bool place_of(const char *word, union place *out)
+{
+    char address[64], *end = NULL;
     const char *colon = word != NULL ? strrchr(word, ':') : NULL;
-    const long port = colon != NULL ? strtol(colon + 1, NULL, 10) : 0;
+    const long port = colon != NULL ? strtol(colon + 1, &end, 10) : 0;
 
     memset(out, 0, sizeof *out);
-    out->sin_family = AF_INET;
-    out->sin_port = htons((uint16_t)port);
-    if (colon != NULL && (size_t)(colon - word) < sizeof address && port > 0 && port < 65536) {
+    if (colon != NULL && (size_t)(colon - word) < sizeof address && *end == '\0' && port > 0 &&
+        port < 65536) {
         memcpy(address, word, (size_t)(colon - word));
         address[colon - word] = '\0';
-        if (inet_pton(AF_INET, address, &out->sin_addr) == 1) {
+        if (take_address(address, (uint16_t)port, out)) {
             return true;
         }
     }
-    fputs(say(TEXT("listen takes an address and a port, such as 127.0.0.1:8080\n",
-                   "listen: адрес и порт, например 127.0.0.1:8080\n")),
-          stderr);
+    complain(TEXT("listen takes an address and a port, such as 127.0.0.1:8080 or [::1]:8080\n",
+                  "listen: адрес и порт, например 127.0.0.1:8080 или [::1]:8080\n"));
     return false;
 }
 
-static int listen_at(const struct sockaddr_in *at)
+static int listen_at(const union place *at)
 {
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), on = 1;
+    const int fd = socket(at->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    const int on = 1;
 
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
-        bind(fd, (const struct sockaddr *)at, sizeof *at) != 0 ||
+        bind(fd, &at->any, at->any.sa_family == AF_INET ? sizeof at->four : sizeof at->six) != 0 ||
         listen(fd, LISTENER_CONNECTIONS) != 0) {
         system_error(say(TEXT("avito: cannot listen", "avito: не удаётся слушать")));
         if (fd >= 0) {
@@ -73,27 +95,26 @@ bool listener_path(const char *path, const char *file)
     if (digits >= 32 && last[1 + digits] == '\0' && avito_webhook_init(&probe, &o, 0) == AVITO_OK) {
         return true;
     }
-    fprintf(stderr,
-            say(TEXT("%s: the first line is the path: / and at least 32 hex digits\n",
-                     "%s: в первой строке путь: / и не меньше 32 шестнадцатеричных цифр\n")),
-            file);
+    complain(TEXT("%s: the first line is the path: / and at least 32 hex digits\n",
+                  "%s: в первой строке путь: / и не меньше 32 шестнадцатеричных цифр\n"),
+             file);
     return false;
 }
 
 int listener_open(listener *l, const char *at, const char *path,
                   bool (*take)(void *ctx, avito_webhook *webhook), void *ctx)
 {
-    struct sockaddr_in address;
+    union place where;
 
     memset(l, 0, sizeof *l);
     l->fd = -1;
     l->path = path;
     l->take = take;
     l->ctx = ctx;
-    if (!address_of(at, &address)) {
+    if (!place_of(at, &where)) {
         return EXIT_USAGE;
     }
-    l->fd = listen_at(&address);
+    l->fd = listen_at(&where);
     return l->fd >= 0 ? EXIT_DONE : EXIT_LOCAL;
 }
 

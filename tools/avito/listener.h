@@ -26,7 +26,7 @@ typedef struct listener {
 /* Is it a path that can be received, and a secret? If not, says so of the file that it comes from. */
 bool listener_path(const char *path, const char *file);
 
-/* Listens at ADDRESS:PORT, the address numeric, for POSTs to `path`. EXIT_DONE, or EXIT_USAGE or EXIT_LOCAL
+/* Listens at ADDRESS:PORT, the address numeric, that of IPv6 in brackets, for POSTs to `path`. EXIT_DONE, or EXIT_USAGE or EXIT_LOCAL
  * after saying on standard error why not. */
 int listener_open(listener *l, const char *at, const char *path,
                   bool (*take)(void *ctx, avito_webhook *webhook), void *ctx);
