@@ -344,6 +344,9 @@ def bad_input():
             ("send", "a%2", '{"id":"b9","text":"a"}', "b9", "percent-escaped"),
             ("send", "", '{"id":"b11","text":"a"}', "b11", "percent-escaped"),
             ("send", "x" * 300, '{"id":"b12","text":"a"}', "b12", "percent-escaped"),
+            ("send", "x" * 20000, '{"id":"b23","text":"a"}', "b23", "percent-escaped"),
+            ("send", "x" * 65519, '{"id":"b24","text":"a"' + " " * 1500 + "}", "b24", "percent-escaped"),
+            ("send", "%FF", '{"id":"b25","text":"a"}', "b25", "percent-escaped"),
             ("send", r.chat, "\ufeff{\"id\":\"b13\",\"txt\":\"a\"}", "b13", "does not know"),
             ("send", r.chat, " \n{\"id\":\"b14\",\"text\":\"a\"", None, "not valid JSON"),
             ("send", r.chat, '{"id":"","text":"a"}', None, "the id has other"),
@@ -370,6 +373,8 @@ def bad_input():
             check(f"{act} {target[:12]} {name}: {said}",
                   got and got[0]["outcome"] in ("not_sent", "not_done") and said in got[0]["reason"] and
                   (command is None or got[0]["id"] == command), got)
+        r.send("send", r.chat, '{"id":"long","text":" "}', "-D", "publish", "user-property", "of", "x" * 65000, "-D", "publish", "user-property", "of", "x" * 60000)
+        check("properties of 125 KB do not keep a command from its answer", "blank" in (r.result("long") or {"reason": ""})["reason"], r.gateway.said)
         count = len(r.results())
         r.send("send", r.chat, '{"id":"kept","text":"храним"}', "-r")
         got = wait_for(lambda: r.results()[count:])

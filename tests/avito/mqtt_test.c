@@ -431,6 +431,36 @@ static void test_what_is_too_large_is_named_and_skipped(void **state)
     assert_int_equal(e.message.expiry_s, UINT32_MAX);
 }
 
+/* A user property of 300 bytes; the payload is one byte. The command can be answered, and more memory takes it whole. */
+static void test_properties_that_are_too_large_stay_unread(void **state)
+{
+    char bytes[400], more[400];
+    size_t at = 0;
+    mqtt_event e;
+
+    (void)state;
+    memset(bytes, 'x', sizeof bytes);
+    memcpy(bytes,
+           "\x32\xbc\x02\x00\x03"
+           "a/b\x00\x07\xb2\x02\x26\x00\x01n\x01\x2c",
+           18);
+    connect_for_any_size();
+    e = feed_large(bytes, 319, &at);
+    assert_int_equal(e.kind, MQTT_LARGE);
+    assert_true(avito_str_equal(e.message.topic, "a/b"));
+    assert_int_equal(e.message.packet_id, 7);
+    assert_int_equal(e.needed, 319);
+    assert_null(e.message.payload.ptr);
+    assert_true(e.message.payload.len >= 307);
+    assert_null(mqtt_property(&e.message, "n").ptr);
+    assert_int_equal(mqtt_move_input(&client, more, sizeof more), MQTT_OK);
+    e = feed_large(bytes, 319, &at);
+    assert_int_equal(e.kind, MQTT_MESSAGE);
+    assert_int_equal(mqtt_property(&e.message, "n").len, 300);
+    assert_int_equal(e.message.payload.len, 1);
+    assert_int_equal(mqtt_move_input(&client, in, sizeof in), MQTT_OK);
+}
+
 static void test_what_is_too_large_comes_whole_in_more_memory(void **state)
 {
     char bytes[640], more[640];
@@ -525,6 +555,47 @@ static void test_keep_alive(void **state)
     EXPECT_OUTPUT("\xc0\x00");
     assert_int_equal(mqtt_tick(&client, 13999), MQTT_OK);
     assert_int_equal(mqtt_tick(&client, 14000), MQTT_ERR_SILENT);
+}
+
+/* 0: the broker takes any silence; 600 s would let a dead one be noticed late. */
+static void test_a_broker_cannot_stop_the_pings(void **state)
+{
+    const mqtt_options o = options();
+    mqtt_event e;
+
+    (void)state;
+    begin_with(&o);
+    assert_int_equal(FEED("\x20\x06\x00\x00\x03\x13\x00\x00", &e), MQTT_OK);
+    assert_int_equal(mqtt_deadline_ms(&client, 1000), 6500);
+    assert_int_equal(mqtt_tick(&client, 7499), MQTT_OK);
+    EXPECT_OUTPUT("");
+    begin_with(&o);
+    assert_int_equal(FEED("\x20\x06\x00\x00\x03\x13\x02\x58", &e), MQTT_OK);
+    assert_int_equal(mqtt_deadline_ms(&client, 1000), 6500);
+}
+
+/* PINGRESP stands behind a publication that takes 60 s to come. Then nothing comes any more. */
+static void test_a_slow_line_is_not_silent(void **state)
+{
+    mqtt_event e;
+    uint32_t now_ms = 7500;
+
+    (void)state;
+    connect_client();
+    assert_int_equal(mqtt_tick(&client, now_ms), MQTT_OK);
+    EXPECT_OUTPUT("\xc0\x00");
+    assert_int_equal(FEED("\x30\x0f\x00\x01"
+                          "a\x00",
+                          &e),
+                     MQTT_OK);
+    for (int i = 0; i < 11; i++) {
+        assert_int_equal(FEED("x", &e), MQTT_OK);
+        assert_int_equal(e.kind, i < 10 ? MQTT_NOTHING : MQTT_MESSAGE);
+        now_ms += 6000;
+        assert_int_equal(mqtt_tick(&client, now_ms), MQTT_OK);
+    }
+    assert_int_equal(mqtt_tick(&client, now_ms + 9999), MQTT_OK);
+    assert_int_equal(mqtt_tick(&client, now_ms + 10000), MQTT_ERR_SILENT);
 }
 
 static void test_old_brokers_are_named(void **state)
@@ -725,6 +796,9 @@ int main(void)
         cmocka_unit_test(test_ids_in_use_are_skipped),
         cmocka_unit_test(test_what_the_broker_can_do),
         cmocka_unit_test(test_keep_alive),
+        cmocka_unit_test(test_a_broker_cannot_stop_the_pings),
+        cmocka_unit_test(test_a_slow_line_is_not_silent),
+        cmocka_unit_test(test_properties_that_are_too_large_stay_unread),
         cmocka_unit_test(test_old_brokers_are_named),
         cmocka_unit_test(test_closed_by_the_broker),
         cmocka_unit_test(test_bad_packets),

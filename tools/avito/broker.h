@@ -8,7 +8,7 @@
 #include "gateway.h"
 #include "mqtt_link.h"
 
-#define BROKER_IN_SIZE  16384
+#define BROKER_IN_SIZE  66560 /* the longest topic, and what stands before the properties */
 #define BROKER_OUT_SIZE 65536
 
 typedef struct broker {

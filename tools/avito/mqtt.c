@@ -580,6 +580,10 @@ int mqtt_tick(mqtt *c, uint32_t now_ms)
 {
     int rc;
 
+    if (c->priv.heard) { /* PINGRESP comes behind a large packet, which may take long */
+        c->priv.heard = false;
+        c->priv.asked_ms = now_ms;
+    }
     if (mqtt_deadline_ms(c, now_ms) > 0) {
         return MQTT_OK;
     }
@@ -792,8 +796,10 @@ static void take_connack(void *to, const struct value *v)
         case 0x11:
             reading->event->session_expiry_s = v->number;
             break;
-        case 0x13:
-            c->priv.keep_alive_s = (uint16_t)v->number;
+        case 0x13: /* 0: it takes any silence; ours still notices one of the broker */
+            if (v->number > 0 && v->number < c->priv.keep_alive_s) {
+                c->priv.keep_alive_s = (uint16_t)v->number;
+            }
             break;
         case 0x1f:
             reading->event->text = v->text;
@@ -857,8 +863,17 @@ static void take_publish(void *to, const struct value *v)
     }
 }
 
-/* Everything except the payload, which need not have come yet. */
-static int read_publish_head(mqtt *c, struct reader *r, mqtt_event *e, unsigned flags)
+/* Properties that the memory cannot hold stay unread, and count as payload. */
+static bool are_too_large(struct reader r, size_t beyond)
+{
+    const size_t len = get_length(&r), here = (size_t)(r.end - r.at);
+
+    return !r.bad && len > here && len - here <= beyond;
+}
+
+/* Everything except the payload, which need not have come yet: `beyond` bytes of the packet have not. */
+static int read_publish_head(mqtt *c, struct reader *r, mqtt_event *e, unsigned flags,
+                             size_t beyond)
 {
     struct reading reading = {c, e};
     mqtt_message *m = &e->message;
@@ -872,7 +887,9 @@ static int read_publish_head(mqtt *c, struct reader *r, mqtt_event *e, unsigned 
     }
     m->topic = get_text(r);
     m->packet_id = m->qos > 0 ? (uint16_t)get_number(r, 2) : 0;
-    m->properties = get_properties(r, IN_PUBLISH, take_publish, &reading);
+    if (!are_too_large(*r, beyond)) {
+        m->properties = get_properties(r, IN_PUBLISH, take_publish, &reading);
+    }
     if (r->bad || m->topic.len == 0 || (m->qos > 0 && m->packet_id == 0)) {
         return MQTT_ERR_MALFORMED;
     }
@@ -885,7 +902,7 @@ static int read_publish_head(mqtt *c, struct reader *r, mqtt_event *e, unsigned 
 
 static int read_publish(mqtt *c, struct reader *r, mqtt_event *e, unsigned flags)
 {
-    const int rc = read_publish_head(c, r, e, flags);
+    const int rc = read_publish_head(c, r, e, flags, 0);
 
     if (rc == MQTT_OK) {
         e->message.payload = get_bytes(r, (size_t)(r->end - r->at));
@@ -1036,7 +1053,7 @@ static int read_large(mqtt *c, size_t size, mqtt_event *e)
     int rc = c->priv.state == STATE_CONNECTED ? MQTT_OK : MQTT_ERR_PROTOCOL;
 
     get_length(&r);
-    rc = rc == MQTT_OK ? read_publish_head(c, &r, e, in[0] & 0x0f) : rc;
+    rc = rc == MQTT_OK ? read_publish_head(c, &r, e, in[0] & 0x0f, size - c->priv.in_len) : rc;
     if (rc != MQTT_OK) {
         return rc == MQTT_ERR_MALFORMED ? MQTT_ERR_TOO_LARGE : rc;
     }
@@ -1092,6 +1109,7 @@ void mqtt_received(mqtt *c, size_t len)
     const size_t dropped = len < c->priv.skip ? len : c->priv.skip;
 
     memmove(from, from + dropped, len - dropped);
+    c->priv.heard = len > 0;
     c->priv.skip -= dropped;
     c->priv.in_len += len - dropped;
 }

@@ -29,7 +29,7 @@ enum mqtt_result {
     MQTT_ERR_MALFORMED = -3, /* bytes that are not a packet of MQTT 5 */
     MQTT_ERR_PROTOCOL = -4,  /* a packet that is not allowed now, or not with this content */
     MQTT_ERR_TOO_LARGE = -5, /* a packet that `in` cannot hold, though the broker was told */
-    MQTT_ERR_SILENT = -6,    /* no PINGRESP in time */
+    MQTT_ERR_SILENT = -6,    /* neither PINGRESP nor anything else in time */
     MQTT_ERR_VERSION = -7,   /* the broker speaks only MQTT 3.1.1 */
     MQTT_ERR_ENDED = -8,     /* the connection ended without a DISCONNECT */
     MQTT_ERR_NO_ANSWER = -9  /* the connection ended before CONNACK */
@@ -94,7 +94,8 @@ enum mqtt_event_kind {
     MQTT_NOTHING,   /* there is no whole packet */
     MQTT_CONNECTED, /* session_present; the broker's limits are noted */
     MQTT_MESSAGE,   /* `message`; with QoS 1 it waits for mqtt_acknowledge() */
-    MQTT_LARGE,     /* likewise, but `in` cannot hold it: payload.ptr is NULL, payload.len its size.
+    MQTT_LARGE, /* likewise, but `in` cannot hold it: payload.ptr is NULL, payload.len its size, with
+                          that of properties if they, too, are too large: then none of them is there.
                           mqtt_move_input() to `needed` bytes, and it comes whole; else it is skipped */
     MQTT_ACKNOWLEDGED, /* PUBACK: packet_id, reason */
     MQTT_SUBSCRIBED,   /* SUBACK: packet_id, reason: the worst of all filters */
@@ -144,6 +145,7 @@ typedef struct mqtt {
         uint8_t late_reason;
         uint8_t state;
         bool asked;              /* a PINGREQ has no answer yet */
+        bool heard;              /* bytes have come since the last mqtt_tick() */
         bool no_retain, no_qos1; /* features that the broker lacks */
     } priv;
 } mqtt;
@@ -200,6 +202,9 @@ bool mqtt_is_connected(const mqtt *client);
 
 /* True for text that MQTT and JSON allow: well-formed UTF-8 without NUL. */
 bool mqtt_is_text(avito_str text);
+
+/* What a broker lacks that a gateway needs, by its CONNACK; NULL: nothing. */
+const char *mqtt_objection(const mqtt_event *connected);
 
 /* What happened and what to do, in the language of the program. */
 const char *mqtt_result_text(int result);
