@@ -383,6 +383,15 @@ static void refuse(struct gateway_job *j, const char *reason)
     start_answering(j);
 }
 
+/* Not before what is there: another gateway, whose clock may be ahead, would take it for older than all that it has, and
+ * for forgotten. */
+static int64_t begins_at(const gateway_account *a)
+{
+    const int64_t now = a->priv.g->o.unix_time(a->priv.g->o.ctx), last = ledger_last(&a->ledger);
+
+    return last > now ? last : now;
+}
+
 /* What the ledger notes of the job in this state. */
 static ledger_entry entry_of(const gateway_account *a, const struct gateway_job *j,
                              enum ledger_state state)
@@ -1094,7 +1103,7 @@ static void step_noting(gateway_account *a, struct gateway_job *j, uint32_t now_
         return;
     }
     if (!j->writing) {
-        j->begun = a->priv.g->o.unix_time(a->priv.g->o.ctx);
+        j->begun = begins_at(a);
         j->begun_ms = a->priv.g->o.boot_ms(a->priv.g->o.ctx);
     }
     e = entry_of(a, j, LEDGER_BEGUN);
@@ -1142,7 +1151,7 @@ static void step_settling(gateway_account *a, struct gateway_job *j, uint32_t no
         return;
     }
     if (j->begun == 0) {
-        j->begun = a->priv.g->o.unix_time(a->priv.g->o.ctx);
+        j->begun = begins_at(a);
     }
     e = entry_of(a, j, j->state);
     rc = ledger_note(&a->ledger, &e);

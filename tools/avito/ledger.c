@@ -426,6 +426,16 @@ void ledger_age(ledger *l, int64_t unix_time)
     }
 }
 
+int64_t ledger_last(const ledger *l)
+{
+    int64_t last = 0;
+
+    for (const struct ledger_row *row = l->priv.first; row != NULL; row = row->next) {
+        last = row->e.begun > last ? row->e.begun : last;
+    }
+    return last;
+}
+
 const ledger_entry *ledger_begun(const ledger *l, size_t n)
 {
     const struct ledger_row *row = l->priv.first;

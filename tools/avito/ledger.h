@@ -94,6 +94,9 @@ void ledger_owes_none(ledger *l);
 /* Forgets entries that are settled, not owed, and older than LEDGER_AGE_S at this time. */
 void ledger_age(ledger *l, int64_t unix_time);
 
+/* When the latest entry began, by whichever clock; 0: there is none. */
+int64_t ledger_last(const ledger *l);
+
 /* The n-th begun entry; NULL after the last. */
 const ledger_entry *ledger_begun(const ledger *l, size_t n);
 
