@@ -37,7 +37,7 @@ PLANTS = [
     ("F2 the probe is not looked at", "a->priv.probe_reason == MQTT_REASON_NOBODY_LISTENS;", "a->priv.probe_reason != 1;"),
     ("F2 a short session is not said", "if (e->session_expiry_s < EXPIRY_LEAST_S) {", "if (false) {"),
     ("F2 a broker without retained messages is taken", "if (objection != NULL && (e->no_retain || e->no_qos1)) {", "if (false) {"),
-    ("F2 a broker without QoS 1 is taken", "    if (e->no_qos1) {", "    if (false) {"),
+    ("F2 a broker without QoS 1 is taken", "if (objection != NULL && (e->no_retain || e->no_qos1)) {", "if (objection != NULL && e->no_retain) {"),
     ("F3 no beats", "        (!f->priv.beaten || is_over(f->priv.beat_ms, f->o.times.beat, now_ms))) {", "        false) {"),
     ("F3 beats are not retained", 'publish_node(f, "nodes", payload, true)', 'publish_node(f, "nodes", payload, false)'),
     ("F3 silence is not noticed", 'return !is_word(a, "online") || is_over(a->priv.heard_ms, t->silent, now_ms);', 'return !is_word(a, "online");'),

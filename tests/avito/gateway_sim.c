@@ -304,16 +304,18 @@ static void on_publish(uint8_t flags, const uint8_t *p, size_t len)
     }
 }
 
+static bool without_qos1; /* the broker takes no QoS 1, and says so */
+
 static void on_connect(const uint8_t *p)
 {
-    uint8_t connack[3] = {0, 0, 0};
+    uint8_t connack[] = {0, 0, without_qos1 ? 2 : 0, 0x24, 0};
 
     if (p[7] & 0x02) { /* clean start */
         memset(&session, 0, sizeof session);
     }
     connack[0] = session.there;
     session.there = true;
-    put_packet(0x20, connack, 3);
+    put_packet(0x20, connack, 3u + connack[2]);
     send_commands(true);
     send_commands(false);
 }
@@ -1503,6 +1505,110 @@ static void full_ledger_of_a_broker_that_forgot(bool unseen)
            "what has not come for an hour does not come");
 }
 
+/* An equal text was sent long ago. Its row goes while a look is under way, which still must not take its message. */
+static void row_goes_during_a_look(void)
+{
+    sim_message_info m;
+    ledger_entry e;
+
+    begin_world(2);
+    calm = true;
+    (void)sim_app_writes(service, chat, "command 1.");
+    run_for(10);
+    expect(sim_message_at(service, 0, &m), "the message is there");
+    memset(&e, 0, sizeof e);
+    strcpy(e.id, "old");
+    e.state = LEDGER_SENT;
+    e.act = "send";
+    e.target = chat;
+    e.text = e.baseline_id = e.reason = "";
+    e.message_id = m.id;
+    e.begun = unix_time(NULL) - LEDGER_AGE_S - 1;
+    e.text_hash = 1; /* as of the hint */
+    expect(ledger_put(&shop.ledger, &e), "there is memory");
+    slow_ms = 3000;
+    hint("begun", "");
+    run_until_lane();
+    run_for(1);
+    gateway_job_age(&shop, true);
+    expect(ledger_find(&shop.ledger, "old") == NULL && shop.lane != NULL, "its row goes meanwhile");
+    for (int i = 0; i < 1000 && shop.lane != NULL; i++) {
+        step_world();
+    }
+    slow_ms = 0;
+    expect(shop.lane == NULL && !answered[1], "the look is over, and has not taken it");
+}
+
+/* 256 sends of a gateway whose clock is ten minutes ahead. That one must learn what is done here next. */
+static void clock_behind(void)
+{
+    char *text = NULL;
+    size_t len = 0;
+    ledger others;
+    FILE *all;
+
+    begin_world(2);
+    calm = true;
+    run_for(10);
+    memset(&others, 0, sizeof others);
+    for (int i = 0; i < LEDGER_ENTRIES; i++) {
+        ledger_entry e;
+
+        memset(&e, 0, sizeof e);
+        sprintf(e.id, "theirs%d", i);
+        e.state = LEDGER_SENT;
+        e.act = "send";
+        e.target = e.text = e.baseline_id = e.message_id = e.reason = "";
+        e.begun = unix_time(NULL) + 600 - LEDGER_ENTRIES + i;
+        expect(ledger_put(&others, &e) && ledger_put(&shop.ledger, &e), "there is memory");
+    }
+    expect(ask(1), "the broker takes it");
+    run_for(30);
+    expect(strcmp(result_of[1], "sent") == 0, "it is sent");
+    all = open_memstream(&text, &len);
+    (void)ledger_difference(&shop.ledger, NULL, all);
+    fclose(all);
+    (void)ledger_merge(&others, text, len);
+    expect(ledger_find(&others, "c1") != NULL, "the other gateway learns of it");
+    free(text);
+    ledger_close(&others);
+}
+
+/* A gateway without QoS 1 can do nothing; with another broker all is well. */
+static void broker_without_qos1(void)
+{
+    begin_world(2);
+    calm = without_qos1 = true;
+    said = 0;
+    run_for(60);
+    expect(said == 1, "that is said, once");
+    without_qos1 = false;
+    cut();
+    run_for(20); /* its first round */
+    (void)sim_buyer_writes(service, chat, "buyer 0");
+    run_for(60);
+    expect(heard[0] == 1, "messages come as soon as it takes it");
+}
+
+/* What Home Assistant is to be told is larger than a packet may be. */
+static void too_many_to_notify(void)
+{
+    static const char *chats[300];
+
+    begin_world(2);
+    calm = true;
+    run_for(10);
+    for (size_t i = 0; i + 1 < sizeof chats / sizeof *chats; i++) {
+        chats[i] = chat;
+    }
+    shop.o.notify = chats;
+    g.o.discovery = "homeassistant";
+    cut();
+    said = 0;
+    run_for(20);
+    expect(said == 1, "that is said, once");
+}
+
 static void judge(uint64_t seed)
 {
     const unsigned before = failures;
@@ -1581,6 +1687,14 @@ int main(int argc, char **argv)
         few_requests(rate);
         end_world();
     }
+    row_goes_during_a_look();
+    end_world();
+    clock_behind();
+    end_world();
+    broker_without_qos1();
+    end_world();
+    too_many_to_notify();
+    end_world();
     fails_for_good();
     end_world();
     account_leaves();

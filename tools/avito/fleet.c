@@ -713,13 +713,8 @@ static int subscribe_claim(fleet_account *a)
 /* Checks those settings of the broker that can be seen: F2 step 2. */
 static const char *broker_objection(const mqtt_event *e)
 {
-    if (e->no_retain) {
-        return say(TEXT("the broker keeps no retained messages: a fleet needs them",
-                        "брокер не хранит retained-сообщения, а группе шлюзов они нужны"));
-    }
-    if (e->no_qos1) {
-        return say(TEXT("the broker takes no QoS 1: a fleet needs it",
-                        "брокер не принимает QoS 1, а группе шлюзов он нужен"));
+    if (e->no_retain || e->no_qos1) {
+        return mqtt_objection(e);
     }
     if (e->session_expiry_s < EXPIRY_LEAST_S) {
         return say(TEXT("the broker keeps sessions for less than 7 days: commands may be lost; see "

@@ -417,13 +417,21 @@ static int publish_discovery(gateway_account *a, bool there)
 {
     char topic[GATEWAY_TOPIC_MAX];
     uint64_t said = 0;
+    int rc;
 
     if (a->priv.g->o.discovery == NULL) {
         return MQTT_OK;
     }
     discovery_topic(a, topic);
-    return there ? publish_written(a, topic, write_discovery, DUE_DISCOVERY, &said)
-                 : publish_retained(a, topic, text_of(""), DUE_DISCOVERY);
+    rc = there ? publish_written(a, topic, write_discovery, DUE_DISCOVERY, &said)
+               : publish_retained(a, topic, text_of(""), DUE_DISCOVERY);
+    if (rc == MQTT_ERR_SIZE) {
+        gateway_account_warns(
+            a, say(TEXT("too many chats in notify for one packet: Home Assistant is told nothing",
+                        "в notify слишком много чатов для одного пакета: Home Assistant ничего не "
+                        "узнает")));
+    }
+    return rc;
 }
 
 static int subscribe_account(gateway_account *a, bool there)
@@ -1187,6 +1195,9 @@ void gateway_event(gateway *g, const mqtt_event *e, uint32_t now_ms)
 {
     switch (e->kind) {
         case MQTT_CONNECTED:
+            if (mqtt_objection(e) != NULL) {
+                gateway_say(g, mqtt_objection(e));
+            }
             connected(g, e->session_present, now_ms);
             break;
         case MQTT_ACKNOWLEDGED:

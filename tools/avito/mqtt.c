@@ -1203,6 +1203,15 @@ const char *mqtt_result_text(int result)
                : say(texts[-result]);
 }
 
+const char *mqtt_objection(const mqtt_event *e)
+{
+    return e->no_qos1     ? say(TEXT("the broker takes no QoS 1: a gateway needs it",
+                                     "брокер не принимает QoS 1, а шлюзу он нужен"))
+           : e->no_retain ? say(TEXT("the broker keeps no retained messages: a gateway needs them",
+                                     "брокер не хранит retained-сообщения, а шлюзу они нужны"))
+                          : NULL;
+}
+
 const char *mqtt_reason_text(uint8_t reason)
 {
     static const struct {
