@@ -1423,6 +1423,28 @@ static void test_loads_become_equal(void **state)
     assert_int_equal(held_by(0), 3);
 }
 
+/* Its next holder would know nothing of what the broker refuses. So it stays where it is served. */
+static void test_what_the_broker_refuses_does_not_move(void **state)
+{
+    (void)state;
+    world_begin(2, 4, 1);
+    world_kill(1);
+    world_run(20000);
+    world_start(1);
+    world.denies_ledger = true;
+    for (size_t a = 0; a < 4; a++) {
+        assert_int_equal(append(account_at(0, a), begun_line), AVITO_AGAIN);
+    }
+    world_run(300000);
+    for (size_t a = 0; a < 4; a++) {
+        assert_int_equal(account_at(0, a)->state, FLEET_ACTIVE);
+    }
+    world.denies_ledger = false;
+    world_run(300000);
+    assert_int_equal(held_by(0), 2);
+    assert_int_equal(held_by(1), 2);
+}
+
 /* ---- F9 ---- */
 
 static void test_a_bell_reaches_the_holder(void **state)
@@ -1547,6 +1569,7 @@ int main(void)
         cmocka_unit_test_teardown(test_after_a_gap_timers_start_again, tear_down),
         cmocka_unit_test_teardown(test_hints_bring_back_what_the_broker_forgot, tear_down),
         cmocka_unit_test_teardown(test_one_account_at_a_time_is_handed_over, tear_down),
+        cmocka_unit_test_teardown(test_what_the_broker_refuses_does_not_move, tear_down),
         cmocka_unit_test_teardown(test_loads_become_equal, tear_down),
         cmocka_unit_test_teardown(test_no_herd, tear_down),
     };

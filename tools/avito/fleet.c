@@ -1539,7 +1539,8 @@ static void step_leaving(fleet_account *a, uint32_t now_ms)
     }
 }
 
-/* Hands over one account at a time, once loads have differed by two or more for long. */
+/* Hands over one account at a time, once loads have differed by two or more for long. One whose state the broker
+ * refuses stays: its next holder would not know it, and nobody would serve it until the broker does. */
 static void rebalance(fleet *f, uint32_t now_ms)
 {
     const unsigned load = (unsigned)count_in(f, FLEET_ACTIVE);
@@ -1552,7 +1553,8 @@ static void rebalance(fleet *f, uint32_t now_ms)
         return;
     }
     for (fleet_account *a = f->priv.accounts; a != NULL; a = a->priv.next) {
-        fleet_node *n = a->state == FLEET_ACTIVE ? least_loaded(f, a, now_ms) : NULL;
+        const bool can_leave = !a->priv.ledger.denied && !a->priv.inbox.denied;
+        fleet_node *n = a->state == FLEET_ACTIVE && can_leave ? least_loaded(f, a, now_ms) : NULL;
 
         if (n != NULL && load >= n->load + 2 && (to == NULL || n->load < to->load)) {
             give = a;
