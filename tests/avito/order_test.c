@@ -175,6 +175,7 @@ static void test_commands_that_are_refused(void **state)
         {"avito/shop/send/%", "a", "percent-escaped"},
         {"avito/shop/send/%0", "a", "percent-escaped"},
         {"avito/shop/send/%00", "a", "percent-escaped"},
+        {"avito/shop/send/%FF", "a", "percent-escaped"},
         {"avito/shop/delete/c", "", "message"},
         {"avito/shop/block/x", "", "number"},
         {"avito/shop/block/-5", "", "number"},

@@ -65,7 +65,7 @@ static int hex_digit(char c)
     return at != NULL ? (int)(at - digits) % 16 : -1;
 }
 
-/* Empty if it is not an id. */
+/* Empty if it is not an id: it has to stand in JSON, too. */
 static void unescape(avito_str level, char out[TARGET_MAX + 1])
 {
     size_t len = 0;
@@ -86,6 +86,7 @@ static void unescape(avito_str level, char out[TARGET_MAX + 1])
         out[len] = (char)c;
         len += ok;
     }
+    ok = ok && mqtt_is_text((avito_str){out, len});
     out[ok ? len : 0] = '\0';
 }
 
