@@ -21,7 +21,7 @@ import time
 import zlib
 
 from linked import LIBRARY, interface
-from processes import free_port, processor_s
+from processes import free_port, processor_s, wait_for
 from simulated import CERTS, Simulator
 
 OUT = "build/check/examples"
@@ -633,13 +633,6 @@ def errors():
               "10_error_handling: an unpaid tariff is not tried again", said)
         said, count = once("*:delay=1:1", "", 1)
         check("AVITO_ERR_TEXT" in said and "outcome: not sent" in said, "10_error_handling: an empty text", said)
-
-
-def wait_for(condition, seconds=15):
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.05)
-    return condition()
 
 
 class Bot:

@@ -7,9 +7,13 @@ import resource
 import socket
 import statistics
 import subprocess
+import sys
 import time
 
 from decode import COUNTED, lines, read_dump
+
+sys.path.append("tests/check")
+from processes import free_port  # noqa: E402
 
 SELF = {"email": "prodavets@example.ru", "id": 94235311,
         "name": "Автозапчасти на Варшавке, склад и магазин", "phone": "+79210000000",
@@ -49,12 +53,6 @@ http {{
     }}
 }}
 """
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def certificates(out):
