@@ -399,7 +399,7 @@ static bool disk_full,
     started; /* started: the inbox has a state, and from then on nothing may be missing */
 
 static char ring[AVITO_INBOX_STATE_SIZE(256)], records[AVITO_INBOX_CHATS_SIZE(16)];
-static char windows[3][1024], rooms[3][32768], tokens[AVITO_TOKENS_SIZE(128)];
+static char windows[3][1024], rooms[3][GATEWAY_ARENA], tokens[AVITO_TOKENS_SIZE(128)];
 static struct line lines[3];
 static avito_client clients[3];
 static avito_arena arenas[3];
@@ -1376,6 +1376,20 @@ static void read_elsewhere(void)
     expect(says_unread == 0, "it was read by a command");
 }
 
+/* A busy shop: as many as the service lists at once. */
+static void hundred_unread(void)
+{
+    begin_world(2);
+    calm = true;
+    run_for(10);
+    for (int i = 0; i < 100; i++) {
+        (void)sim_buyer_writes(service, i > 0 ? sim_add_chat(service, NULL) : chat,
+                               "a text of some length, as people write them");
+    }
+    run_for(130);
+    expect(says_unread == 100, "all are counted");
+}
+
 /* Three of one id come at once, and only one PUBACK finds room. */
 static void no_room_for_a_puback(void)
 {
@@ -1653,6 +1667,8 @@ int main(int argc, char **argv)
     flood_and_refusal();
     end_world();
     read_elsewhere();
+    end_world();
+    hundred_unread();
     end_world();
     nobody_listens();
     end_world();

@@ -26,7 +26,9 @@
 #define GATEWAY_REFUSALS   1024 /* the first counts them */
 #define GATEWAY_REASON_MAX 320  /* bytes; a sentence of ours has at most 200 */
 
-/* A lane for commands, of any account, with an arena of 16 KB or more. */
+#define GATEWAY_ARENA 49152u /* bytes of a lane's arena: what a list of 100 unread chats takes */
+
+/* A lane for commands, of any account. */
 typedef struct gateway_lane {
     avito_client *client;
     avito_arena *arena;

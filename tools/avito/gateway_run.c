@@ -27,8 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LANES         8 /* for commands, of all accounts together */
-#define LANE_ARENA    32768u
+#define LANES         8      /* for commands, of all accounts together */
 #define LANE_IDLE_MS  60000u /* how long until its memory is given back */
 #define START_EACH_MS 20     /* between the first handshakes of two accounts */
 #define GOODBYE_MS    800u
@@ -186,7 +185,7 @@ static gateway_lane *borrow(void *ctx, avito_account *of)
         return NULL;
     }
     if (s->l == NULL) {
-        s->l = lane_new(LANE_SENDS, LANE_ARENA);
+        s->l = lane_new(LANE_SENDS, GATEWAY_ARENA);
         s->account = NULL;
     }
     if (s->l == NULL) {
