@@ -908,7 +908,8 @@ def quiet_disk():
 
 
 def old_broker():
-    """Speaks only MQTT 3.1.1, and shows it by a CONNACK without properties."""
+    """Speaks only MQTT 3.1.1, and shows it by a CONNACK without properties. Then it refuses us in its own words."""
+    connack = b"\x20\x02\x00\x01"
     with socket.socket() as listener, Simulator("--chats", "1") as service:
         listener.bind(("127.0.0.1", 0))
         listener.listen(5)
@@ -918,7 +919,7 @@ def old_broker():
                 try:
                     peer, _ = listener.accept()
                     peer.recv(4096)
-                    peer.send(b"\x20\x02\x00\x01")
+                    peer.send(connack)
                     time.sleep(0.2)
                     peer.close()
                 except OSError:
@@ -929,6 +930,9 @@ def old_broker():
                   wait_for(lambda: "speaks only MQTT 3.1.1, which acknowledges what it denied" in gateway.said, 20) and
                   f"broker localhost:{listener.getsockname()[1]}: " in gateway.said, gateway.said)
             check("... once", gateway.said.count("3.1.1") == 1, gateway.said)
+        connack = b"\x20\x14\x00\x87\x11\x1f\x00\x0eask the \x1badmin"
+        with Gateway(None, {"shop": service}, port=listener.getsockname()[1]) as gateway:
+            check("a broker's own words are said, and made harmless", wait_for(lambda: "access rules forbid it: ask the  admin" in gateway.said, 20), gateway.said)
 
 
 def mute_broker():

@@ -616,6 +616,32 @@ static void test_old_brokers_are_named(void **state)
     assert_int_equal(e.kind, MQTT_CLOSED);
     assert_int_equal(e.reason, MQTT_REASON_CREDENTIALS);
     assert_true(avito_str_equal(e.text, "who"));
+    assert_string_equal(mqtt_closed_text(&e), "user or password is wrong: who");
+    begin_with(&o);
+    assert_int_equal(FEED("\x20\x0f\x00\x86\x0c\x1f\x00\x09w\x1b\xc2\x9bh\x7f\xd0\x96!", &e),
+                     MQTT_OK);
+    assert_string_equal(mqtt_closed_text(&e), "user or password is wrong: w   h \xd0\x96!");
+}
+
+/* Its own words may have 64 KB. */
+static void test_long_words_of_the_broker_are_cut(void **state)
+{
+    static const char half[] = "\xd0\x96";
+    char words[301];
+    mqtt_event e;
+
+    (void)state;
+    memset(&e, 0, sizeof e);
+    e.reason = MQTT_REASON_QUOTA;
+    assert_string_equal(mqtt_closed_text(&e), mqtt_reason_text(MQTT_REASON_QUOTA));
+    words[0] = 'a';
+    for (size_t i = 1; i < sizeof words; i += 2) {
+        memcpy(words + i, half, 2);
+    }
+    e.text.ptr = words;
+    e.text.len = sizeof words;
+    assert_true(mqtt_is_text((avito_str){mqtt_closed_text(&e), strlen(mqtt_closed_text(&e))}));
+    assert_true(strlen(mqtt_closed_text(&e)) < 200);
 }
 
 static void test_closed_by_the_broker(void **state)
@@ -796,6 +822,7 @@ int main(void)
         cmocka_unit_test(test_ids_in_use_are_skipped),
         cmocka_unit_test(test_what_the_broker_can_do),
         cmocka_unit_test(test_keep_alive),
+        cmocka_unit_test(test_long_words_of_the_broker_are_cut),
         cmocka_unit_test(test_a_broker_cannot_stop_the_pings),
         cmocka_unit_test(test_a_slow_line_is_not_silent),
         cmocka_unit_test(test_properties_that_are_too_large_stay_unread),

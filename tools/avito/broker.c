@@ -286,7 +286,7 @@ static void handle(broker *b, gateway *g, const mqtt_event *e, uint32_t now_ms)
 
         snprintf(text, sizeof text,
                  say(TEXT("the broker closed the connection: %s", "брокер закрыл соединение: %s")),
-                 mqtt_reason_text(e->reason));
+                 mqtt_closed_text(e));
         lost(b, g, text, now_ms);
     }
 }

@@ -539,7 +539,7 @@ static void step_seat(struct seat *s)
         const int rc = mqtt_link_step(&s->broker.link, avito_posix_clock_ms(NULL), &e);
 
         if (rc != MQTT_OK || e.kind == MQTT_CLOSED) {
-            lost(s, rc != MQTT_OK ? mqtt_link_text(rc) : mqtt_reason_text(e.reason));
+            lost(s, rc != MQTT_OK ? mqtt_link_text(rc) : mqtt_closed_text(&e));
             return;
         }
         if (e.kind == MQTT_NOTHING) {
@@ -592,7 +592,7 @@ static bool take_node_event(fleet_run *f)
                      : e.reason == MQTT_REASON_TAKEN_OVER
                          ? say(TEXT("another gateway has this one's name: see node in [fleet]",
                                     "другой шлюз назван так же: см. node в [fleet]"))
-                         : mqtt_reason_text(e.reason));
+                         : mqtt_closed_text(&e));
         return false;
     }
     if (e.kind == MQTT_NOTHING) {

@@ -1,6 +1,7 @@
 /* mqtt.c - MQTT 5.0 packets: written from arguments, read strictly. See mqtt.h. */
 #include "mqtt.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { STATE_IDLE, STATE_CONNECTING, STATE_CONNECTED, STATE_CLOSED };
@@ -1260,4 +1261,30 @@ const char *mqtt_reason_text(uint8_t reason)
         }
     }
     return say(reason < 0x80 ? TEXT("accepted", "принято") : TEXT("refused", "отказано"));
+}
+
+/* What a terminal obeys becomes a blank: control characters, also those of two bytes. */
+static void make_harmless(char *text)
+{
+    for (unsigned char *c = (unsigned char *)text; *c != '\0'; c++) {
+        if (*c < 0x20 || *c == 0x7f) {
+            *c = ' ';
+        } else if (c[0] == 0xc2 && c[1] < 0xa0) {
+            c[0] = c[1] = ' ';
+        }
+    }
+}
+
+const char *mqtt_closed_text(const mqtt_event *e)
+{
+    static char text[300];
+    size_t len = e->text.len < 150 ? e->text.len : 150;
+
+    while (len < e->text.len && len > 0 && ((unsigned char)e->text.ptr[len] & 0xc0) == 0x80) {
+        len--; /* no half of a character */
+    }
+    snprintf(text, sizeof text, "%s%s%.*s", mqtt_reason_text(e->reason), len > 0 ? ": " : "",
+             (int)len, len > 0 ? e->text.ptr : "");
+    make_harmless(text);
+    return text;
 }

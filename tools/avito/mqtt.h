@@ -210,4 +210,7 @@ const char *mqtt_objection(const mqtt_event *connected);
 const char *mqtt_result_text(int result);
 const char *mqtt_reason_text(uint8_t reason);
 
+/* Of MQTT_CLOSED: the reason, and the broker's own words. Valid until the next one. */
+const char *mqtt_closed_text(const mqtt_event *closed);
+
 #endif
