@@ -10557,7 +10557,8 @@ typedef struct avito_inbox {
         uint8_t empty_pages;
         uint16_t offset;                 /* of the page in work */
         uint16_t above;                  /* the row at which the next window ends */
-        uint16_t scan_offset, scan_rows; /* where the next page of chats begins; rows handled */
+        uint16_t scan_offset, scan_rows; /* rows of the list, of the page, that were handled: the next
+                                            page of chats begins with the last of them */
         uint16_t queue_end;              /* bytes of the queue */
         uint16_t fills;                  /* of the arena, as the inbox left it */
         uint16_t key_row;                /* row of the new message met last */
@@ -14592,9 +14593,9 @@ AVITOI_APART static avitoi_call_result avitoi_inbox_scan(avito_inbox *in)
 {
     in->priv.queue_end = 0;
     in->priv.kept = 0;
-    in->priv.offset = in->priv.scan_offset;
-    in->priv.scan_rows = 0;
     in->priv.anchored = in->priv.scan_offset == 0;
+    in->priv.offset = (uint16_t)(in->priv.scan_offset - (in->priv.anchored ? 0u : 1u));
+    in->priv.scan_rows = 0;
     in->priv.chat_id[0] = '\0';
     in->priv.chat = 0;
     return avitoi_inbox_list(in, AVITOI_INBOX_EV_PAGE);
@@ -14915,7 +14916,7 @@ static avitoi_call_result avitoi_inbox_scan_over(avito_inbox *in)
     if (!in->priv.more) {
         avitoi_inbox_pass_more(in);
     } else {
-        in->priv.scan_offset = (uint16_t)(in->priv.offset + in->priv.scan_rows - 1u);
+        in->priv.scan_offset = (uint16_t)(in->priv.offset + in->priv.scan_rows);
         in->priv.scan_anchor = in->priv.page_anchor;
     }
     avitoi_inbox_arena_hold(in, in->priv.queue_end);

@@ -1506,6 +1506,40 @@ static void test_oldest_chat_first(void **state)
     avito_client_close(&d->client);
 }
 
+/* In the smallest arenas the queue holds a single chat: the round goes on below it, and does not come back
+ * to it for ever. */
+static void test_queue_of_one_chat(void **state)
+{
+    static const char *const names[] = {
+        "u2i-AAAAAAAAAAAAAAAAAAAAAA", "u2i-BBBBBBBBBBBBBBBBBBBBBB",
+        "u2i-67-bytes-CCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCC"};
+    static char records[AVITO_INBOX_CHATS_SIZE(2)];
+    (void)state;
+    for (size_t cap = 512; cap <= 1120; cap += 32) {
+        for (unsigned known = 0; known < 2; known++) { /* with records of two chats */
+            struct device *d = dated_device(20, AVITO_START_SINCE, 1000);
+            if (known > 0) {
+                remember_chats(d, records, sizeof records);
+            }
+            d->arena.cap = cap;
+            for (uint32_t i = 0; i < 3; i++) {
+                char id[8];
+                (void)snprintf(id, sizeof id, "m%u", i % 10u);
+                write_message(names[i], id, 900 + i);
+            }
+            service.fault = count_requests;
+            (void)poll_of(d);
+            assert_int_equal(strlen(d->given), 9);
+            assert_true(strstr(d->given, "m0 ") != NULL && strstr(d->given, "m1 ") != NULL &&
+                        strstr(d->given, "m2 ") != NULL);
+            assert_true(service.faults < 30);
+            assert_polls(d, 3, "");
+            assert_int_equal(d->errors + d->events, 0);
+            avito_client_close(&d->client);
+        }
+    }
+}
+
 static void give_token(struct service *s, const char *request)
 {
     if (strncmp(request, "POST /token ", 12) == 0) {
@@ -3988,6 +4022,7 @@ int main(void)
         cmocka_unit_test(test_offers_ahead),
         cmocka_unit_test(test_chat_that_stays_on_top),
         cmocka_unit_test(test_oldest_chat_first),
+        cmocka_unit_test(test_queue_of_one_chat),
         cmocka_unit_test(test_the_longest_times),
         cmocka_unit_test(test_oldest_chat_first_and_a_small_arena),
         cmocka_unit_test(test_own_list_beside_the_inbox),
