@@ -14759,8 +14759,9 @@ static uint32_t avitoi_inbox_row_hash(const struct avitoi_inbox_row *row)
     return (hash | AVITOI_INBOX_ROW) & ~(AVITOI_INBOX_WEAK | AVITOI_INBOX_REFUSED);
 }
 
-/* Is the chat due? In an extra pass, a chat without a record is due only if it moved meanwhile. If its
- * row is as it was, only what shows up late can be new. */
+/* Is the chat due? In an extra pass, a chat without a record is due only if it moved meanwhile, and later
+ * than what was read: what it passes over, the next round reads. If its row is as it was, only what shows up
+ * late can be new. */
 AVITOI_APART static bool avitoi_inbox_due(avito_inbox *in, const struct avitoi_inbox_row *row,
                                           uint32_t hash, bool odd)
 {
@@ -14774,7 +14775,8 @@ AVITOI_APART static bool avitoi_inbox_due(avito_inbox *in, const struct avitoi_i
         }
         if (in->priv.extra > 0 && ((record == AVITOI_INBOX_RECORD_NONE && in->priv.spilled) ||
                                    avitoi_inbox_now(in) == 0)) {
-            return row->time > in->priv.updated;
+            return row->time > in->priv.updated &&
+                   (row->time > in->priv.newest || in->priv.stage != AVITOI_INBOX_RUNS);
         }
     }
     return record != AVITOI_INBOX_RECORD_SETTLED && record != AVITOI_INBOX_RECORD_WAITS;

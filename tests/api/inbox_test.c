@@ -1506,6 +1506,40 @@ static void test_oldest_chat_first(void **state)
     avito_client_close(&d->client);
 }
 
+static void new_beside_c1(struct service *s, const char *request)
+{
+    if (strstr(request, "/chats/c1/messages") != NULL && s->rows[s->count - 1].created < 2000) {
+        write_message("c0", "new", 2000);
+    }
+    s->faults++;
+}
+
+/* One chat moves up while a list without records is read on two pages: it is read in one extra pass, and not in
+ * each of them until there are too many. */
+static void test_one_chat_that_moves_up(void **state)
+{
+    struct device *d = dated_device(20, AVITO_START_SINCE, 1000);
+    (void)state;
+    for (uint32_t i = 0; i < 6; i++) {
+        write_message(dozen[i], dozen[i], 900 + i);
+    }
+    assert_within(d, 2, "c0 c1 c2 c3 c4 c5 ");
+    assert_polls(d, 3, "");
+    d->clock.unix_s = T + 2000;
+    for (uint32_t i = 6; i < 12; i++) {
+        write_message(dozen[i - 6], dozen[i], 1900 + i);
+    }
+    service.fault = new_beside_c1;
+    for (unsigned polls = 0; polls < 3; polls++) {
+        service.faults = 0;
+        (void)poll_of(d);
+        assert_true(service.faults < 30);
+    }
+    assert_int_equal(service.rows[service.count - 1].created, 2000);
+    assert_int_equal(d->errors + d->events, 0);
+    avito_client_close(&d->client);
+}
+
 /* In the smallest arenas the queue holds a single chat: the round goes on below it, and does not come back
  * to it for ever. */
 static void test_queue_of_one_chat(void **state)
@@ -4023,6 +4057,7 @@ int main(void)
         cmocka_unit_test(test_chat_that_stays_on_top),
         cmocka_unit_test(test_oldest_chat_first),
         cmocka_unit_test(test_queue_of_one_chat),
+        cmocka_unit_test(test_one_chat_that_moves_up),
         cmocka_unit_test(test_the_longest_times),
         cmocka_unit_test(test_oldest_chat_first_and_a_small_arena),
         cmocka_unit_test(test_own_list_beside_the_inbox),
