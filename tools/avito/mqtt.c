@@ -581,10 +581,6 @@ int mqtt_tick(mqtt *c, uint32_t now_ms)
 {
     int rc;
 
-    if (c->priv.heard) { /* PINGRESP comes behind a large packet, which may take long */
-        c->priv.heard = false;
-        c->priv.asked_ms = now_ms;
-    }
     if (mqtt_deadline_ms(c, now_ms) > 0) {
         return MQTT_OK;
     }
@@ -1110,7 +1106,7 @@ void mqtt_received(mqtt *c, size_t len)
     const size_t dropped = len < c->priv.skip ? len : c->priv.skip;
 
     memmove(from, from + dropped, len - dropped);
-    c->priv.heard = len > 0;
+    c->priv.asked = c->priv.asked && len == 0; /* PINGRESP may stand behind a large packet */
     c->priv.skip -= dropped;
     c->priv.in_len += len - dropped;
 }

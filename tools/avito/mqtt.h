@@ -144,8 +144,7 @@ typedef struct mqtt {
         uint16_t late_id;        /* a PUBACK that found no room; 0: none */
         uint8_t late_reason;
         uint8_t state;
-        bool asked;              /* a PINGREQ has no answer yet */
-        bool heard;              /* bytes have come since the last mqtt_tick() */
+        bool asked;              /* a PINGREQ has been sent, and nothing has come since */
         bool no_retain, no_qos1; /* features that the broker lacks */
     } priv;
 } mqtt;
