@@ -20,6 +20,7 @@ PLANTS = [
      "a->priv.step == STEP_READ && a->priv.session_present | 1"),
     ("F2 active before online is stored", "            a->priv.step = STEP_ONLINE;", "            a->priv.step = STEP_ONLINE;\n            a->state = FLEET_ACTIVE;\n            a->priv.f->o.hooks.begin(a->priv.f->o.hooks.ctx, a);"),
     ("F2 early commands are dropped", "    return a->state == FLEET_CLAIMING ? FLEET_KEEP\n", "    return a->state == FLEET_CLAIMING ? FLEET_TAKEN\n"),
+    ("F8 what the broker refuses is handed over", "a->state == FLEET_ACTIVE && can_leave ?", "a->state == FLEET_ACTIVE && (can_leave || true) ?"),
     ("F8 who leaves takes commands", "                                      : FLEET_TAKEN;", "                                      : FLEET_PASS;"),
     ("F2 a claim may last for ever", "    if (is_over(a->priv.from_ms, a->priv.f->o.times.claim, now_ms)) {", "    if (false) {"),
     ("F2 state that is too large is none", "        cannot_read(a, now_ms);\n    }\n    return FLEET_TAKEN;", "    }\n    return FLEET_TAKEN;"),
