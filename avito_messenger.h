@@ -470,7 +470,7 @@
  *     TLS .read_ahead   tls        close                     optional; 1 KB is good      is slower
  *     anchors' memory   anchors    no TLS uses them          anchors.needed              ROOM
  *     webhook .buffer   webhook    avito_webhook_done()      AVITO_WEBHOOK_SIZE(body)    ROOM; 413
- *     inbox .state      inbox      the inbox's end            AVITO_INBOX_STATE_SIZE(n)   OVERRUN
+ *     inbox .state      inbox      the inbox's end           AVITO_INBOX_STATE_SIZE(n)   OVERRUN
  *     URL               the call   you need it               *out_len, after ROOM        ROOM
  *     raw JSON's tokens the call   you need its values       AVITO_JSON_TOKENS_SIZE(n)   ROOM
  *
