@@ -23,8 +23,10 @@ if ! sh examples/firmware/source.sh libinih "$dir/source" 2>"$dir/libinih.txt"; 
     mkdir -p "$dir/source/libinih"
     cp "${root:+$root}/usr/include/ini.h" "$dir/source/libinih/"
 fi
-if [ -n "$root" ]; then # its paths are those of an installed package
-    sed "s,/usr/\(include\|lib\)/,$root&,g" "$root"/usr/lib/*-linux-musl*/musl-gcc.specs >"$dir/musl.specs"
+# Its paths are those of an installed package. MIPS's compiler names an order of bytes, which from gcc 14 on some spec
+# must know.
+if [ -n "$root" ]; then
+    sed "s,/usr/\(include\|lib\)/,$root&,g; /^-dynamic-linker/s/$/ %{EB} %{EL}/" "$root"/usr/lib/*-linux-musl*/musl-gcc.specs >"$dir/musl.specs"
     cc="$cc -specs=$dir/musl.specs"
 fi
 cp /usr/include/jsmn.h "$dir/include/" # other compilers do not look into /usr/include
