@@ -5,7 +5,8 @@ STAGING_DIR := $(TOPDIR)/staging_dir
 DL_DIR := $(TOPDIR)/dl
 TARGET_CC := gcc
 TARGET_AR := gcc-ar
-TARGET_CFLAGS := -O0
+# gcc 14, which OpenWrt may have, takes this for an error.
+TARGET_CFLAGS := -O0 -Werror=implicit-function-declaration
 TARGET_CPPFLAGS := -I$(STAGING_DIR)/usr/include
 TARGET_LDFLAGS := -L$(STAGING_DIR)/usr/lib
 FPIC := -fPIC
