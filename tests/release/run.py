@@ -187,7 +187,7 @@ def build_example(name, source, program, environment, service):
 
 def chip(component):
     """The component for ESP32-C3: Debian's RISC-V compiler, lwIP's sockets, mbedTLS' headers. picolibc has no
-    CLOCK_MONOTONIC; ESP-IDF's C library has."""
+    CLOCK_MONOTONIC; ESP-IDF's C library has. lwIP's port to Unix has two places (tests/transports.mk)."""
     lwip = f"{TOP}/build/port/source/lwip"
     subprocess.run(["sh", "examples/firmware/source.sh", "lwip", "build/port/source"], check=True, stdout=subprocess.DEVNULL)
     headers = f"{TOP}/{ROOM}/esp-idf/headers"
@@ -196,7 +196,8 @@ def chip(component):
         file.write("#undef MBEDTLS_THREADING_C\n#undef MBEDTLS_THREADING_PTHREAD\n")
     fake = f"{TOP}/tests/transports"
     folders = (f"{component}/include", f"{fake}/lwip/posix", f"{fake}/lwip", f"{fake}/esp", headers, f"{lwip}/src/include",
-               f"{lwip}/src/include/compat/posix", f"{lwip}/port/include", "/usr/lib/picolibc/riscv64-unknown-elf/include")
+               f"{lwip}/src/include/compat/posix", *(f"{lwip}/{port}/include" for port in ("port", "contrib/ports/unix/port")),
+               "/usr/lib/picolibc/riscv64-unknown-elf/include")
     ran("esp-idf: the component compiles for ESP32-C3 without a warning",
         ["riscv64-unknown-elf-gcc", "-march=rv32imc", "-mabi=ilp32", "-std=gnu99", "-Os", "-Wall", "-Wextra", "-Werror",
          "-Wno-unused-function", "-D_POSIX_C_SOURCE=200809L", "-D_POSIX_TIMERS=1", "-DCLOCK_MONOTONIC=4",
