@@ -323,6 +323,30 @@ static void test_twins_have_messages_of_their_own(void **state)
     assert_int_equal(ledger_claimed(&l, ledger_find(&l, "b"), ids, 4), 1);
 }
 
+/* More twins than there is room for: those that began last are given, since only they can be newer than what
+ * was in the chat before the send in doubt. */
+static void test_the_newest_of_many_twins(void **state)
+{
+    const char *ids[4];
+    size_t sum = 0;
+
+    (void)state;
+    for (int i = 0; i < 10; i++) {
+        char id[16];
+
+        (void)snprintf(id, sizeof id, "%d", i);
+        assert_int_equal(note(id, LEDGER_BEGUN), AVITO_OK);
+        assert_int_equal(note(id, LEDGER_SENT), AVITO_OK);
+    }
+    assert_int_equal(note("b", LEDGER_BEGUN), AVITO_OK);
+    assert_int_equal(ledger_claimed(&l, ledger_find(&l, "b"), ids, 4), 4);
+    for (size_t i = 0; i < 4; i++) {
+        assert_in_range(atoi(ids[i]), 6, 9);
+        sum += (size_t)atoi(ids[i]);
+    }
+    assert_int_equal(sum, 6 + 7 + 8 + 9);
+}
+
 static void test_what_is_settled_is_known_for_a_day(void **state)
 {
     static const char *const ids[] = {"sent", "owed", "begun"};
@@ -369,6 +393,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_of_two_outcomes_the_safer_one_wins, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_store_does_not_grow_for_ever, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_twins_have_messages_of_their_own, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_newest_of_many_twins, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -466,14 +466,13 @@ size_t ledger_claimed(const ledger *l, const ledger_entry *of, const char **ids,
 {
     size_t count = 0;
 
-    for (const struct ledger_row *row = l->priv.first; row != NULL && count < cap;
-         row = row->next) {
+    for (const struct ledger_row *row = l->priv.first; row != NULL; row = row->next) {
         if (row->e.message_id[0] != '\0' && row->e.text_hash == of->text_hash &&
             strcmp(row->e.target, of->target) == 0 && strcmp(row->e.id, of->id) != 0) {
-            ids[count++] = row->e.message_id;
+            ids[count++ % cap] = row->e.message_id;
         }
     }
-    return count;
+    return count < cap ? count : cap;
 }
 
 /* ---- several ledgers of one account ---- */

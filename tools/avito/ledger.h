@@ -100,7 +100,8 @@ int64_t ledger_last(const ledger *l);
 /* The n-th begun entry; NULL after the last. */
 const ledger_entry *ledger_begun(const ledger *l, size_t n);
 
-/* Ids of messages that belong to other sends of the same text in the same chat; at most `cap`. */
+/* Ids of messages that belong to other sends of the same text in the same chat, in any order; of more than
+ * `cap` those of the sends that began last. */
 size_t ledger_claimed(const ledger *l, const ledger_entry *of, const char **ids, size_t cap);
 
 /* Two gateways that tried one id may say different things about it. A message in the chat is there, whatever
