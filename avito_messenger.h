@@ -2746,7 +2746,7 @@ struct avitoi_schema {
 #define AVITOI_SCHEMA_WANT_(want)                                                                  \
     (((want) & ~AVITOI_SCHEMA_SHOWN) != 0 ? (want) & ~AVITOI_SCHEMA_SHOWN : AVITOI_SCHEMA_ALWAYS)
 #define AVITOI_SCHEMA_SHOWN_(want) (((want) & AVITOI_SCHEMA_SHOWN) != 0)
-#define AVITOI_SCHEMA_KEY_MAX 20u /* bytes of a key: key_len and form have room for it */
+#define AVITOI_SCHEMA_KEY_MAX 19u /* bytes of a key: key_len, form, and AVITOI_FAST_AHEAD have room for it */
 
 #if AVITO_WITH_SHORTCUTS
 #define AVITOI_SCHEMA_FORM_LEN_(key) (sizeof(#key) > 1u ? sizeof(#key) + 1u : 0u)
@@ -8649,7 +8649,7 @@ static const char *avitoi_fast_text_check(const char *p, const char *end, size_t
 
 #if AVITO_WITH_SHORTCUTS
 
-#define AVITOI_FAST_AHEAD 24 /* more than a key with its quotes and colon, or a number, needs */
+#define AVITOI_FAST_AHEAD 24 /* a key with its quotes and colon, a blank, what follows; no number has more */
 #define AVITOI_FAST_TAIL  64 /* bytes of the copy, with those after it */
 #define AVITOI_FAST_ROOM  (AVITOI_FAST_TEXT_BLOCK + 1u) /* a block and a NUL */
 
@@ -10893,8 +10893,8 @@ AVITO_API int avito_tls_suite(const avito_tls *tls);
  * with it. False without a good `tls`. */
 AVITO_API bool avito_tls_at_rest(const avito_tls *tls);
 
-/* Takes the session out, to be put into another avito_tls or to survive a reboot. AVITO_OK, or
- * AVITO_END: there is none. */
+/* Takes the session out, to be put into another avito_tls or to survive a reboot. AVITO_OK; AVITO_END:
+ * there is none; ARGUMENT. */
 AVITO_API int avito_tls_get_session(const avito_tls *tls, avito_tls_session *out);
 
 /* Puts one in, between connections; the next connect tries it if it is for that host, port and these
