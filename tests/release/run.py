@@ -191,7 +191,8 @@ def chip(component):
     lwip = f"{TOP}/build/port/source/lwip"
     subprocess.run(["sh", "examples/firmware/source.sh", "lwip", "build/port/source"], check=True, stdout=subprocess.DEVNULL)
     headers = f"{TOP}/{ROOM}/esp-idf/headers"
-    shutil.copytree("/usr/include/mbedtls", f"{headers}/mbedtls")
+    for name in ("mbedtls", "psa"):  # the first includes the second from 3.6 on
+        shutil.copytree(f"/usr/include/{name}", f"{headers}/{name}")
     with open(f"{headers}/chip.h", "w", encoding="ascii") as file:  # Debian's mbedTLS has threads
         file.write("#undef MBEDTLS_THREADING_C\n#undef MBEDTLS_THREADING_PTHREAD\n")
     fake = f"{TOP}/tests/transports"
