@@ -1509,6 +1509,24 @@ static void a_key_that_another_takes_meanwhile(void **state)
     lane_free(&l);
 }
 
+/* Another program finds our message and notes it while we look: it is still ours. */
+static void a_key_that_another_settles_meanwhile(void **state)
+{
+    static const char *const there[] = {LIST(ROW("m9", "2", "hi") "," ROW("old", "1", "before"))};
+    avito_outcome outcome = AVITO_CANNOT_TELL;
+    struct lane l;
+
+    (void)state;
+    assert_int_equal(open_store(folder, "id"), AVITO_OK);
+    lose_a_send(OLD);
+    lane_of_answers(&l, there, 1);
+    l.account.o.trace = trace_of_another;
+    assert_int_equal(send_once(&l, "k", "hi", &outcome), AVITO_OK);
+    assert_int_equal(outcome, AVITO_SENT);
+    assert_string_equal(avito_store_last_send(&store)->message_id, "m9");
+    lane_free(&l);
+}
+
 /* An id that is longer than a note takes is no baseline; as many claims as there is room for are enough. */
 static void a_chat_of_odd_ids(void **state)
 {
@@ -1931,6 +1949,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_send_beside_a_folder_that_fails, make_folder,
                                         remove_folder),
         cmocka_unit_test_setup_teardown(a_key_that_another_takes_meanwhile, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(a_key_that_another_settles_meanwhile, make_folder,
                                         remove_folder),
         cmocka_unit_test_setup_teardown(a_chat_of_odd_ids, make_folder, remove_folder),
         cmocka_unit_test(folders_that_are_none),
