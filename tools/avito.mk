@@ -63,12 +63,12 @@ AVITO_FOREIGN_GCC_armhf := arm-linux-gnueabihf-gcc
 AVITO_MIPS := -mips16 -fno-pie -mno-abicalls
 AVITO_FOREIGN_GCC_mipsel := mipsel-linux-gnu-gcc $(AVITO_MIPS)
 AVITO_FOREIGN_GCC_mips := mips-linux-gnu-gcc $(AVITO_MIPS)
-# Debian 12 was the last with packages for mipsel, Debian 10 for mips.
-AVITO_FOREIGN_ROOT_mipsel := musl.sh mipsel-linux-gnu-gcc build/port/mipsel/root
-AVITO_FOREIGN_ROOT_mips := musl.sh mips-linux-gnu-gcc build/port/mips/root
+# Debian 12 was the last with packages for mipsel, Debian 10 for mips: musl, too, is built for these.
+AVITO_FROM_SOURCE := mipsel mips
 $(AVITO_FOREIGN:%=build/port/%/avito-static): build/port/%/avito-static: $(AVITO_PROGRAM_SOURCES) \
     $(wildcard tools/avito/*.h) avito_messenger.h tools/avito/static.sh tools/avito/foreign.sh tools/avito/musl.sh
-	sh tools/avito/$(or $(AVITO_FOREIGN_ROOT_$*),foreign.sh $* build/port/$*/root musl-dev libinih-dev)
+	sh tools/avito/$(if $(filter $*,$(AVITO_FROM_SOURCE)),musl.sh $(firstword $(AVITO_FOREIGN_GCC_$*)) build/port/$*/root,foreign.sh \
+	    $* build/port/$*/root musl-dev libinih-dev)
 	sh tools/avito/static.sh "$(strip $(AVITO_FOREIGN_GCC_$*))" build/port/$* $@ $(CURDIR)/build/port/$*/root
 avito-static-foreign: ## the program in one file for arm64, armhf, mipsel and mips: build/port/*/avito-static
 	@sh tools/need.sh $(AVITO_PROGRAM_PACKAGES) $(AVITO_STATIC_PACKAGES) $(AVITO_FOREIGN_PACKAGES)
@@ -77,7 +77,6 @@ avito-static-foreign: ## the program in one file for arm64, armhf, mipsel and mi
 # Their tests: size, start, memory.
 TEST_SCRIPTS  += tests/avito/static.sh tests/port/avito.sh
 TEST_PACKAGES += $(AVITO_STATIC_PACKAGES) $(AVITO_FOREIGN_PACKAGES) binutils
-AVITO_FROM_SOURCE := mipsel mips
 test-programs: build/avito-static $(patsubst %,build/port/%/avito-static,$(filter-out $(AVITO_FROM_SOURCE),$(AVITO_FOREIGN))) \
     $(AVITO_FROM_SOURCE:%=build/port/%/built.txt)
 

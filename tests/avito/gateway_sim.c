@@ -1458,17 +1458,24 @@ static void no_id_and_an_outage(bool killed_too)
     expect(times_stored("hallo") == 1, "and not sent again");
 }
 
+static ledger_entry sent_entry(const char *name, int number)
+{
+    ledger_entry e;
+
+    memset(&e, 0, sizeof e);
+    sprintf(e.id, "%s%d", name, number);
+    e.state = LEDGER_SENT;
+    e.act = "send";
+    e.target = e.text = e.baseline_id = e.message_id = e.reason = "";
+    return e;
+}
+
 /* All entries of the ledger are owed: their commands may come again. */
 static void fill_ledger(void)
 {
     for (int i = 0; i < LEDGER_ENTRIES; i++) {
-        ledger_entry e;
+        ledger_entry e = sent_entry("owed", i);
 
-        memset(&e, 0, sizeof e);
-        sprintf(e.id, "owed%d", i);
-        e.state = LEDGER_SENT;
-        e.act = "send";
-        e.target = e.text = e.baseline_id = e.message_id = e.reason = "";
         e.owed = true;
         expect(ledger_put(&shop.ledger, &e), "there is memory");
     }
@@ -1566,13 +1573,8 @@ static void clock_behind(void)
     run_for(10);
     memset(&others, 0, sizeof others);
     for (int i = 0; i < LEDGER_ENTRIES; i++) {
-        ledger_entry e;
+        ledger_entry e = sent_entry("theirs", i);
 
-        memset(&e, 0, sizeof e);
-        sprintf(e.id, "theirs%d", i);
-        e.state = LEDGER_SENT;
-        e.act = "send";
-        e.target = e.text = e.baseline_id = e.message_id = e.reason = "";
         e.begun = unix_time(NULL) + 600 - LEDGER_ENTRIES + i;
         expect(ledger_put(&others, &e) && ledger_put(&shop.ledger, &e), "there is memory");
     }
